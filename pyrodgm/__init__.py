@@ -1,0 +1,24 @@
+"""Deep generative models for Pyro: modules make distributions, programs sample them, objectives score them."""
+
+from pyrodgm import data, distributions, flows, heads, infer, models, nn, plots, transforms
+from pyrodgm.conditional import Conditional, Embedded, Fixed, Neural
+from pyrodgm.flows.flow import Flow
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Conditional",
+    "Embedded",
+    "Fixed",
+    "Flow",
+    "Neural",
+    "data",
+    "distributions",
+    "flows",
+    "heads",
+    "infer",
+    "models",
+    "nn",
+    "plots",
+    "transforms",
+]

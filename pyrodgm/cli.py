@@ -1,0 +1,251 @@
+"""The command: `pyrodgm recipes`, `fit`, `evaluate`, `sample`, `compare`."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        argv: The arguments; those of the process by default.
+
+    Returns:
+        The exit code: 0, or 2 after an error of the user's, said in one line.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = make_parser()
+    options, overrides = parser.parse_known_args(arguments)
+    if overrides and options.command != "fit":
+        parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+    options.overrides = overrides
+    options.line = shlex.join(["pyrodgm", *arguments])
+    try:
+        import lightning  # noqa: F401
+        import rich  # noqa: F401
+    except ModuleNotFoundError as error:
+        print(f'error: the command needs {error.name}: pip install "pyrodgm[train]"', file=sys.stderr)
+        return 2
+    try:
+        options.run_command(options)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        return 130
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(prog="pyrodgm", description="Train and judge deep generative models.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    recipes = commands.add_parser("recipes", help="list the recipes at hand")
+    recipes.set_defaults(run_command=run_recipes)
+
+    fit = commands.add_parser(
+        "fit",
+        help="train a recipe into a run folder, or go on with a run that was stopped",
+        epilog="Any other --section.key VALUE overrides the recipe: --training.lr 1e-3 --data.root DIR.",
+        allow_abbrev=False,
+    )
+    fit.add_argument("recipe", metavar="RECIPE", help="a YAML file, or a name that `pyrodgm recipes` shows")
+    fit.add_argument("--out", required=True, metavar="RUN", help="the run folder")
+    fit.set_defaults(run_command=run_fit)
+
+    evaluate = commands.add_parser("evaluate", help="test likelihood of a run, in nats and bits per dimension")
+    evaluate.add_argument("run", metavar="RUN")
+    evaluate.add_argument("--num_particles", type=int, default=1000, help="importance samples per datum (1000)")
+    evaluate.add_argument("--chunk_size", type=int, default=100, help="particles at a time (100)")
+    evaluate.add_argument("--limit", type=int, help="only the first so many test data")
+    evaluate.add_argument("--root", help="folder of the data")
+    evaluate.add_argument("--seed", type=int, default=0)
+    evaluate.add_argument("--name", default="evaluation", help="stem of the files written (evaluation)")
+    evaluate.set_defaults(run_command=run_evaluate)
+
+    sample = commands.add_parser("sample", help="draw from a run: samples.png and samples.npy")
+    sample.add_argument("run", metavar="RUN")
+    sample.add_argument("--num", type=int, default=64, help="number of draws (64)")
+    sample.add_argument("--seed", type=int, default=0)
+    sample.add_argument("--root", help="folder of the data; only asked for the shape of a picture")
+    sample.set_defaults(run_command=run_sample)
+
+    compare = commands.add_parser("compare", help="a table of evaluated runs, with paired differences to the first")
+    compare.add_argument("runs", metavar="RUN", nargs="+")
+    compare.add_argument("--name", default="evaluation", help="stem of the evaluations' files (evaluation)")
+    compare.set_defaults(run_command=run_compare)
+    return parser
+
+
+def make_console() -> "Console":
+    """Return the console on standard output; off a terminal it is wide enough for a table."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=120)
+
+
+def run_recipes(options: argparse.Namespace) -> None:
+    """Print the recipes and what they say of themselves."""
+    from rich.table import Table
+
+    from pyrodgm.train.config import find_recipes, read_config
+
+    recipes = find_recipes()
+    if not recipes:
+        raise ValueError("Expected YAML files in ./recipes; got none; `pyrodgm fit FILE` takes a file anywhere.")
+    table = Table("recipe", "what it trains", title="Recipes")
+    for name, path in recipes.items():
+        table.add_row(name, " ".join(str(read_config(path).get("description", "")).split()))
+    make_console().print(table)
+
+
+def run_fit(options: argparse.Namespace) -> None:
+    """Train a recipe, or go on."""
+    import pyro
+
+    from pyrodgm import train
+    from pyrodgm.train.config import find_recipe, override, read_config, with_data_root
+    from pyrodgm.train.evaluate import load_data
+    from pyrodgm.train.files import read_json
+    from pyrodgm.train.fit import check_trainer, finished, split_settings, start_or_go_on
+
+    console = make_console()
+    path = find_recipe(options.recipe)
+    config = override(with_data_root(read_config(path)), options.overrides)
+    split_settings(config["training"])
+    check_trainer(config["trainer"])
+    folder = Path(options.out)
+    if finished(folder):
+        start_or_go_on(folder, config)
+        console.print(f"{folder} is finished already", highlight=False)
+        print_fit(console, folder, read_json(folder / "fit.json"))
+        return
+    pyro.set_rng_seed(config["seed"])
+    splits = load_data({"data": config["data"]}, root=data_root(config))
+    model = train.build(config["model"], where="model")
+    console.print(f"{path.stem}: {splits.name}, {len(splits.train.x)} rows, into {folder}", highlight=False)
+    sections = {key: config[key] for key in ("training", "trainer", "seed")}
+    result = train.fit(model, splits, folder, config=config, console=console, **sections)
+    print_fit(console, folder, result)
+
+
+def data_root(config: dict[str, Any]) -> str | None:
+    """Return the data root that a resolved configuration settled on."""
+    return (config["data"].get("init_args") or {}).get("root") if isinstance(config["data"], dict) else None
+
+
+def print_fit(console: "Console", folder: Path, result: dict[str, Any]) -> None:
+    """Print how a run ended."""
+    valid = "no validation" if result["valid_nll"] is None else f"best validation {result['valid_nll']:.2f} nats"
+    console.print(
+        f"{folder}: {valid} at step {result['best_step']}; {result['epochs']} epochs, {result['steps']} steps, "
+        f"{result['minutes']:.1f} minutes, stopped by {result['stopped_by']}",
+        highlight=False,
+    )
+
+
+def run_evaluate(options: argparse.Namespace) -> None:
+    """Estimate the test likelihood of a run."""
+    from rich.progress import Progress
+
+    from pyrodgm import train
+    from pyrodgm.train.files import write_json
+
+    console = make_console()
+    check_positive(options, "num_particles", "chunk_size", "limit")
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(f"evaluating {options.run}", total=None)
+        result = train.evaluate(
+            options.run,
+            num_particles=options.num_particles,
+            chunk_size=options.chunk_size,
+            limit=options.limit,
+            root=options.root,
+            seed=options.seed,
+            name=options.name,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    write_json(Path(options.run) / f"{options.name}.json", result | {"command": options.line})
+    print_results(console, [result | {"run": options.run}])
+
+
+def run_sample(options: argparse.Namespace) -> None:
+    """Draw from a run."""
+    import io
+
+    import numpy as np
+    import pyro
+
+    from pyrodgm import plots, train
+    from pyrodgm.train.config import read_config
+    from pyrodgm.train.evaluate import load_data
+    from pyrodgm.train.files import write_whole
+
+    check_positive(options, "num")
+    folder = Path(options.run)
+    model = train.load(folder)
+    pyro.set_rng_seed(options.seed)
+    x = model.sample(options.num)
+    buffer = io.BytesIO()
+    np.save(buffer, x.numpy(), allow_pickle=False)
+    written = [write_whole(folder / "samples.npy", lambda file: file.write(buffer.getvalue()))]
+    shape = load_data(read_config(folder / "config.yaml"), root=options.root).shape
+    if len(shape) == 3:
+        plots.samples_grid(x, shape, folder / "samples.png")
+        written.append(folder / "samples.png")
+    make_console().print(f"{options.num} draws in {' and '.join(map(str, written))}", highlight=False)
+
+
+def run_compare(options: argparse.Namespace) -> None:
+    """Print evaluated runs side by side."""
+    from pyrodgm.train.evaluate import compare
+
+    print_results(make_console(), compare(options.runs, name=options.name))
+
+
+def check_positive(options: argparse.Namespace, *names: str) -> None:
+    """Raise a ValueError for an option below 1."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ValueError(f"Expected --{name} of at least 1; got {value}.")
+
+
+def print_results(console: "Console", results: list[dict[str, Any]]) -> None:
+    """Print a table of evaluations."""
+    from rich.table import Table
+
+    paired = len(results) > 1
+    columns = ["run", "test data", "method", "NLL, nats", "bits per dim", "training, min"]
+    table = Table(*columns, *(["paired difference, nats"] if paired else []), title="Test negative log-likelihood")
+    for result in results:
+        particles = "" if result["num_particles"] is None else f", {result['num_particles']} particles"
+        minutes = result["training_minutes"]
+        row = [
+            str(result["run"]),
+            f"{result['data']}, {result['num_data']}",
+            result["method"] + particles,
+            f"{result['nll_nats']:.2f} ± {result['nll_nats_standard_error']:.2f}",
+            f"{result['bits_per_dim']:.4f} ± {result['bits_per_dim_standard_error']:.4f}",
+            "" if minutes is None else f"{minutes:.1f}",
+        ]
+        if paired:
+            difference = result["difference_nats"]
+            missing = "" if result is results[0] else "other test data"
+            error = result["difference_standard_error"]
+            row.append(missing if difference is None else f"{difference:+.2f} ± {error:.2f}")
+        table.add_row(*row)
+    console.print(table)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

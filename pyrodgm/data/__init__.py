@@ -1,0 +1,32 @@
+"""Readers of real data in named splits, and toy densities in two dimensions.
+
+Every reader returns :class:`Splits` of :class:`Dataset` in the default dtype. ``root`` is the folder that holds the
+sets, one folder each; nothing is downloaded, and an error says what belongs where.
+"""
+
+from pyrodgm.data import toy
+from pyrodgm.data.binarized_mnist import binarized_mnist
+from pyrodgm.data.caltech101_silhouettes import caltech101_silhouettes
+from pyrodgm.data.dataset import Dataset, Splits
+from pyrodgm.data.debd import debd
+from pyrodgm.data.digits import digits
+from pyrodgm.data.freyfaces import freyfaces
+from pyrodgm.data.mnist import mnist
+from pyrodgm.data.omniglot import omniglot
+from pyrodgm.data.uci_regression import uci_regression
+from pyrodgm.data.uci_tabular import uci_tabular
+
+__all__ = [
+    "Dataset",
+    "Splits",
+    "binarized_mnist",
+    "caltech101_silhouettes",
+    "debd",
+    "digits",
+    "freyfaces",
+    "mnist",
+    "omniglot",
+    "toy",
+    "uci_regression",
+    "uci_tabular",
+]

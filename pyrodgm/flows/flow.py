@@ -1,0 +1,167 @@
+"""A flow: a bijection over a base, as a module that makes a distribution."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from pyro.distributions.torch_distribution import TorchDistribution
+from torch import Tensor
+from torch.distributions import constraints
+
+from pyrodgm.conditional import Conditional, Fixed
+from pyrodgm.distributions.standard_normal import StandardNormal
+from pyrodgm.transforms.bijection import Bijection
+from pyrodgm.transforms.memory import Memory
+
+
+class Flow(Conditional):
+    r"""A normalizing flow: :math:`x = f(u; c)` with :math:`u \sim p_u`, so that
+    :math:`\log p(x \mid c) = \log p_u(f^{-1}(x; c)) + \log|\det \partial f^{-1} / \partial x|`.
+
+    Args:
+        bijection: From the base to the data.
+        base: The base, unconditional or with the same context.
+
+    Raises:
+        ValueError: If base and bijection expect different contexts.
+
+    Example:
+        >>> import torch
+        >>> from pyrodgm import Fixed, Flow, distributions, transforms
+        >>> flow = Flow(transforms.Elementwise(transforms.Affine(), 3), Fixed(distributions.StandardNormal(3)))
+        >>> x, log_prob = flow().rsample_and_log_prob((5,))
+        >>> x.shape, log_prob.shape
+        (torch.Size([5, 3]), torch.Size([5]))
+
+    References:
+        Rezende, Mohamed (2015), Variational Inference with Normalizing Flows, eq. 5, https://arxiv.org/abs/1505.05770
+    """  # noqa: D205 -- the formula takes two lines
+
+    def __init__(self, bijection: Bijection, base: Conditional) -> None:
+        super().__init__()
+        context_dim = bijection.context_dim or base.context_dim
+        if base.context_dim not in (0, context_dim):
+            raise ValueError(
+                f"Expected a base with context_dim 0 or {context_dim}; got {base.context_dim}. "
+                "Base and bijection share one context."
+            )
+        self.bijection = bijection
+        self.base = base
+        self.context_shape = (context_dim,) if context_dim else ()
+        self.event_shape = base.event_shape
+
+    def distribution(self, context: Tensor | None) -> "FlowDistribution":
+        """Make the distribution; networks run when it is sampled or scored."""
+        base = self.base.distribution(context if self.base.context_shape else None)
+        return FlowDistribution(self.bijection, base, context if self.bijection.context_dim else None)
+
+
+class FlowDistribution(TorchDistribution):
+    """What a flow returns: draws and densities of a bijection over a base.
+
+    The density of the value drawn last costs no inverse, so that an inverse autoregressive flow can be a guide; the
+    memory of it ends with any change of value, context, parameters or grad mode.
+
+    Args:
+        bijection: From the base to the data.
+        base: Distribution of the base, ``batch_shape`` ``()`` or that of the context.
+        context: ``(*batch, context_dim)`` or ``None``.
+        batch_shape: Shape of the batch, by default that of base and context together.
+    """
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012 -- the name and type that torch reads
+
+    def __init__(
+        self,
+        bijection: Bijection,
+        base: TorchDistribution,
+        context: Tensor | None = None,
+        batch_shape: Sequence[int] | None = None,
+    ) -> None:
+        self.bijection = bijection
+        self.base_dist = base
+        self.context = context
+        self._memory = Memory()
+        if batch_shape is None:
+            batch_shape = base.batch_shape
+            if context is not None:
+                batch_shape = torch.broadcast_shapes(batch_shape, context.shape[:-1])
+        super().__init__(torch.Size(batch_shape), base.event_shape, validate_args=False)
+
+    @property
+    def has_rsample(self) -> bool:  # type: ignore[override]
+        """Whether draws carry gradients: whenever the base's do."""
+        return bool(self.base_dist.has_rsample)
+
+    @constraints.dependent_property(is_discrete=False)
+    def support(self) -> constraints.Constraint:
+        """What the bijection returns."""
+        return self.bijection.codomain
+
+    def expand(self, batch_shape: Sequence[int], _instance: object = None) -> "FlowDistribution":
+        """Return independent copies; the context is shared, not repeated."""
+        return FlowDistribution(self.bijection, self.base_dist, self.context, batch_shape)
+
+    def rsample(self, sample_shape: Sequence[int] = torch.Size()) -> Tensor:
+        """Draw ``(*sample_shape, *batch_shape, *event_shape)`` with gradients."""
+        return self._draw(torch.Size(sample_shape))[1]
+
+    def sample(self, sample_shape: Sequence[int] = torch.Size()) -> Tensor:
+        """Draw ``(*sample_shape, *batch_shape, *event_shape)`` without gradients."""
+        with torch.no_grad():
+            return self._draw(torch.Size(sample_shape))[1]
+
+    def rsample_and_log_prob(self, sample_shape: Sequence[int] = torch.Size()) -> tuple[Tensor, Tensor]:
+        """Draw with gradients, and return the log-density of the draw in nats, in one pass.
+
+        Returns:
+            ``(*sample_shape, *batch_shape, *event_shape)`` and ``(*sample_shape, *batch_shape)``.
+        """
+        u, x, ladj = self._draw(torch.Size(sample_shape))
+        return x, self.base_dist.log_prob(u) - ladj
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-density in nats.
+
+        Args:
+            value: ``(*sample, *batch, *event_shape)``, broadcast against the batch.
+
+        Raises:
+            ValueError: If the events are of another shape.
+        """
+        pair = self._memory.recall(self.bijection, self.context, y=value)
+        if pair is not None:
+            u, _, ladj = pair
+            return self.base_dist.log_prob(u) - ladj
+        event_dim = len(self.event_shape)
+        batch = value.shape[: value.dim() - event_dim]
+        if value.dim() < event_dim or value.shape[len(batch) :] != self.event_shape:
+            raise ValueError(
+                f"Expected value of shape (*batch, {', '.join(map(str, self.event_shape))}); got {tuple(value.shape)}. "
+                "The last dimensions are one event."
+            )
+        if self.batch_shape and batch[-len(self.batch_shape) :] != self.batch_shape:
+            value = value.expand(torch.broadcast_shapes(batch, self.batch_shape) + self.event_shape)
+        u, ladj = self.bijection.inverse_and_ladj(value, self.context)
+        return self.base_dist.log_prob(u) + ladj
+
+    def _draw(self, sample_shape: torch.Size) -> tuple[Tensor, Tensor, Tensor]:
+        base = self.base_dist
+        if base.batch_shape == self.batch_shape:
+            shape = sample_shape
+        elif not base.batch_shape:
+            shape = sample_shape + self.batch_shape
+        else:
+            base, shape = base.expand(self.batch_shape), sample_shape
+        u = base.rsample(shape) if base.has_rsample else base.sample(shape)
+        x, ladj = self.bijection.forward_and_ladj(u, self.context)
+        self._memory.keep(u, x, ladj, self.bijection, self.context)
+        return u, x, ladj
+
+    def __repr__(self) -> str:
+        return f"FlowDistribution(batch_shape={tuple(self.batch_shape)}, event_shape={tuple(self.event_shape)})"
+
+
+def standard_base(input_dim: int) -> Conditional:
+    """Return the standard normal base of ``input_dim`` features."""
+    return Fixed(StandardNormal(input_dim))

@@ -1,0 +1,61 @@
+"""Variables with a finite number of values."""
+
+from collections.abc import Sequence
+
+import pyro.distributions as dist
+import torch
+from pyro.distributions.torch_distribution import TorchDistribution
+from torch import Tensor
+
+from pyrodgm.heads.head import Head
+
+
+class Categorical(Head):
+    r"""Independent variables over :math:`\{0, \dots, K-1\}`: :math:`p(x_i = k) \propto \exp \ell_{ik}`.
+
+    Args:
+        num_classes: Number :math:`K` of values.
+        event_shape: Shape of one draw.
+
+    Raises:
+        ValueError: If there are fewer than two classes.
+
+    Example:
+        >>> import torch
+        >>> from pyrodgm import heads
+        >>> head = heads.Categorical(17, 64)
+        >>> head.num_params, head(torch.zeros(5, 17 * 64)).sample().shape
+        (1088, torch.Size([5, 64]))
+    """
+
+    def __init__(self, num_classes: int, event_shape: int | Sequence[int] = ()) -> None:
+        super().__init__(event_shape)
+        if num_classes < 2:
+            raise ValueError(f"Expected num_classes of at least 2; got {num_classes}. One value needs no distribution.")
+        self.num_classes = num_classes
+
+    @property
+    def num_params(self) -> int:
+        """One logit a class and variable."""
+        return self.num_classes * self.num_variables
+
+    def _logits(self, params: Tensor) -> Tensor:
+        return self.split(params, self.num_classes).movedim(-1 - self.event_dim, -1)
+
+    def make(self, params: Tensor) -> TorchDistribution:
+        """Make the distribution from logits, class by class."""
+        return dist.Categorical(logits=self._logits(params)).to_event(self.event_dim)
+
+    def noise(
+        self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None
+    ) -> Tensor:
+        """Draw uniforms."""
+        return torch.rand(*shape, *self.event_shape, dtype=dtype, device=device)
+
+    def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
+        """Invert the cumulative distribution at the uniforms."""
+        cumulative = self._logits(params).softmax(-1).cumsum(-1)
+        return (noise.unsqueeze(-1) >= cumulative[..., :-1]).sum(-1)
+
+    def __repr__(self) -> str:
+        return f"Categorical({self.num_classes}, event_shape={tuple(self.event_shape)})"

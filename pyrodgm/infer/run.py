@@ -1,0 +1,55 @@
+"""Running a program outside of Pyro's parameter store, and scoring its sites in the same pass."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pyro.poutine as poutine
+from pyro.distributions.util import scale_and_mask
+from pyro.poutine.messenger import Messenger
+from torch import Tensor
+
+from pyrodgm.models.program import Program
+
+
+def run(program: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run a program; one of ours without telling the parameter store of its parameters, which nothing here reads."""
+    return program.forward(*args, **kwargs) if isinstance(program, Program) else program(*args, **kwargs)
+
+
+class Scorer(Messenger):
+    """Adds up log-densities of the sites that a program samples, as it samples them.
+
+    Args:
+        values: Where values of latent sites are kept; known ones are replayed.
+        replay: Whether to take values from ``values`` (a model) or to put them there (a guide).
+        collect: Called with each site's message and its unscaled log-density.
+    """
+
+    def __init__(self, values: dict[str, Tensor], collect: Callable[[Any, Tensor], None], *, replay: bool) -> None:
+        super().__init__()
+        self.values = values
+        self.collect = collect
+        self.replay = replay
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if self.replay and msg["name"] in self.values and not msg["is_observed"]:
+            msg["value"] = self.values[msg["name"]]
+            msg["done"] = True
+
+    def _pyro_post_sample(self, msg: Any) -> None:
+        if poutine.util.site_is_subsample(msg):
+            return
+        if not self.replay:
+            self.values[msg["name"]] = msg["value"]
+        self.collect(msg, msg["fn"].log_prob(msg["value"], *msg["args"], **msg["kwargs"]))
+
+
+class Total:
+    """The sum of scaled log-densities over all sites, in nats."""
+
+    def __init__(self) -> None:
+        self.value: Tensor | float = 0.0
+
+    def __call__(self, msg: Any, log_prob: Tensor) -> None:
+        """Add one site."""
+        self.value = self.value + scale_and_mask(log_prob, msg["scale"], msg["mask"]).sum()

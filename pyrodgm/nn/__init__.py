@@ -1,0 +1,8 @@
+"""Networks: tensor -> tensor; the causal ones also know how to step."""
+
+from pyrodgm.nn.convolutional import ConvDecoder, ConvEncoder
+from pyrodgm.nn.masked_mlp import MaskedMLP
+from pyrodgm.nn.mlp import MLP
+from pyrodgm.nn.residual_mlp import ResidualMLP
+
+__all__ = ["MLP", "ConvDecoder", "ConvEncoder", "MaskedMLP", "ResidualMLP"]

@@ -1,0 +1,175 @@
+"""Masked multilayer perceptron (MADE): a causal network on vectors, with a stepper."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pyrodgm.nn.mlp import check_dim, check_inputs, shrink
+
+
+class MaskedMLP(nn.Module):
+    r"""An MLP whose output for feature ``i`` sees only features earlier in ``order``, and the whole context.
+
+    Hidden units have sorted degrees, spread evenly; a unit of degree ``d`` sees the first ``d`` features. Masks are
+    multiplied in at each call and never written into the weights.
+
+    Args:
+        input_dim: Number :math:`D` of features.
+        num_params: Number of outputs a feature.
+        hidden_dims: Widths of the hidden layers.
+        context_dim: Number of context features, seen by every output, the first one included.
+        order: ``order[k]`` is the feature that comes ``k``-th; ``0 .. D-1`` by default.
+        activation: Class of the activation.
+        zero_init: Whether the last layer starts near zero, so that a flow starts near the identity.
+
+    Raises:
+        ValueError: If a size is not positive, or ``order`` is not a permutation.
+
+    Example:
+        >>> import torch
+        >>> from pyrodgm import nn
+        >>> net = nn.MaskedMLP(3, 2, context_dim=4)
+        >>> net(torch.randn(7, 5, 3), torch.randn(5, 4)).shape
+        torch.Size([7, 5, 3, 2])
+
+    References:
+        Germain, Gregor, Murray, Larochelle (2015), MADE, eq. 8-10 and section 4, https://arxiv.org/abs/1502.03509
+    """
+
+    order: Tensor
+
+    def __init__(
+        self,
+        input_dim: int,
+        num_params: int,
+        *,
+        hidden_dims: Sequence[int] = (64, 64),
+        context_dim: int = 0,
+        order: Sequence[int] | Tensor | None = None,
+        activation: type[nn.Module] = nn.ReLU,
+        zero_init: bool = False,
+    ) -> None:
+        super().__init__()
+        check_dim("input_dim", input_dim)
+        check_dim("num_params", num_params)
+        check_dim("context_dim", context_dim, 0)
+        for width in hidden_dims:
+            check_dim("hidden_dims", width)
+        if not hidden_dims:
+            raise ValueError("Expected at least one hidden layer; got hidden_dims=(). Give their widths.")
+        given = torch.arange(input_dim) if order is None else torch.as_tensor(order)
+        if given.is_floating_point() or sorted(given.tolist()) != list(range(input_dim)):
+            raise ValueError(
+                f"Expected order to hold each of 0 .. {input_dim - 1} once; got {given.tolist()}. "
+                "order[k] is the feature that comes k-th."
+            )
+        self.input_dim, self.num_params, self.context_dim = input_dim, num_params, context_dim
+        self.input_shape = (input_dim,)
+        self.activation = activation(inplace=True) if activation is nn.ReLU else activation()
+        self.register_buffer("order", given.long())
+
+        # A unit of the lowest degree sees no feature: it is of use where the context or nothing feeds the first output.
+        lowest = 0 if context_dim or input_dim == 1 else 1
+        degrees = [given.long().argsort() + 1]
+        degrees += [torch.linspace(lowest, max(input_dim - 1, lowest), width).round().long() for width in hidden_dims]
+        self.num_known = [  # num_known[l][d]: how many units of layer l + 1 have a degree of at most d
+            torch.bucketize(torch.arange(input_dim), degree, right=True).tolist() for degree in degrees[1:]
+        ]
+        sizes = [input_dim, *hidden_dims]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers.append(nn.Linear(sizes[-1], num_params * input_dim))  # kind by kind: (num_params, input_dim) rows
+        self.context_layer = nn.Linear(context_dim, sizes[1], bias=False) if context_dim else None
+        for index in range(len(hidden_dims)):
+            mask = degrees[index + 1][:, None] >= degrees[index]
+            self.register_buffer(f"mask_{index}", mask.to(torch.get_default_dtype()), persistent=False)
+        mask = (degrees[0][:, None] > degrees[-1]).repeat(num_params, 1)
+        self.register_buffer(f"mask_{len(hidden_dims)}", mask.to(torch.get_default_dtype()), persistent=False)
+        if zero_init:
+            shrink(self.layers[-1])
+
+    def masked_weights(self) -> list[Tensor]:
+        """Return the weights of each layer, masked."""
+        return [layer.weight * self.get_buffer(f"mask_{i}") for i, layer in enumerate(self.layers)]
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return ``(*batch, input_dim, num_params)`` of ``x``, ``(*batch, input_dim)``, in one pass."""
+        if (context is None) != (self.context_dim == 0):
+            check_inputs(self.input_dim, self.context_dim, x, context)
+        weights = self.masked_weights()
+        h = F.linear(x, weights[0], self.layers[0].bias)
+        if self.context_layer is not None and context is not None:
+            h = h + self.context_layer(context)
+        for layer, weight in zip(self.layers[1:], weights[1:], strict=True):
+            h = F.linear(self.activation(h), weight, layer.bias)
+        return h.unflatten(-1, (self.num_params, self.input_dim)).transpose(-1, -2)
+
+    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> "MaskedStepper":
+        """Return what computes the same outputs feature by feature, each hidden unit once.
+
+        Args:
+            batch_shape: Shape of the batch to draw.
+            context: ``(*batch', context_dim)``, broadcast against ``batch_shape``.
+        """
+        return MaskedStepper(self, batch_shape, context)
+
+
+class MaskedStepper:
+    """One sweep through a :class:`MaskedMLP` in its order; called first with ``None``, then with each value drawn.
+
+    Position ``k`` needs only the units of degree ``k`` beyond those that are known, and sorted degrees make these one
+    block of rows. Tensors are laid out (unit, batch), so that each block is one thin product on contiguous memory.
+    It works without gradients.
+    """
+
+    @torch.no_grad()
+    def __init__(self, net: MaskedMLP, batch_shape: Sequence[int], context: Tensor | None) -> None:
+        self.net = net
+        self.batch_shape = torch.Size(batch_shape)
+        self.position = 0
+        weights = net.masked_weights()
+        like = weights[0]
+        num_params, input_dim = net.num_params, net.input_dim
+        weights[0] = weights[0][:, net.order].contiguous()
+        rows = torch.arange(num_params * input_dim, device=like.device).view(num_params, input_dim)
+        rows = rows[:, net.order].t().reshape(-1)  # the parameters of one feature together, in the order
+        weights[-1] = weights[-1][rows]
+        biases = [layer.bias for layer in net.layers]
+        biases[-1] = biases[-1][rows]
+        self.weights = weights
+        self.biases = [bias.unsqueeze(-1) for bias in biases]
+        batch = self.batch_shape.numel()
+        if net.context_layer is not None and context is not None:
+            projected = net.context_layer(context).expand(*self.batch_shape, -1).reshape(batch, -1)
+            self.biases[0] = self.biases[0] + projected.t()
+        widths = [input_dim, *(weight.shape[0] for weight in weights)]
+        self.units = [like.new_empty(width, batch) for width in widths]  # features drawn, hidden layers, outputs
+
+    @torch.no_grad()
+    def __call__(self, value: Tensor | None = None) -> Tensor:
+        """Take the value just drawn, ``(*batch)``, and return the next feature's ``(*batch, num_params)``."""
+        net, k, units = self.net, self.position, self.units
+        if value is not None:
+            units[0][k - 1] = value.reshape(-1)
+        known = k
+        for layer, counts in enumerate(net.num_known):
+            start, stop = counts[k - 1] if k else 0, counts[k]
+            if stop > start:
+                self._compute(layer, start, stop, known)
+                fresh = units[layer + 1][start:stop]
+                active = net.activation(fresh)
+                if active is not fresh:
+                    fresh.copy_(active)
+            known = stop
+        start = k * net.num_params
+        out = self._compute(len(net.num_known), start, start + net.num_params, known)
+        self.position += 1
+        return out.t().reshape(*self.batch_shape, net.num_params)
+
+    def _compute(self, layer: int, start: int, stop: int, known: int) -> Tensor:
+        """Fill rows ``start:stop`` of a layer from the first ``known`` units below."""
+        out = self.units[layer + 1][start:stop]
+        bias = self.biases[layer][start:stop]
+        return torch.addmm(bias, self.weights[layer][start:stop, :known], self.units[layer][:known], out=out)
+

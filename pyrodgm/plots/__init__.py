@@ -1,0 +1,8 @@
+"""Pictures of samples, densities, training and latent spaces; each function returns a matplotlib figure."""
+
+from pyrodgm.plots.curves import training_curves
+from pyrodgm.plots.density import density_2d
+from pyrodgm.plots.grid import reconstructions, samples_grid
+from pyrodgm.plots.latent import latent_space
+
+__all__ = ["density_2d", "latent_space", "reconstructions", "samples_grid", "training_curves"]

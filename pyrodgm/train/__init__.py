@@ -1,0 +1,16 @@
+"""Training with Lightning, resuming, and sharing models; needs `pip install "pyrodgm[train]"`."""
+
+import importlib.util
+
+_MISSING = [name for name in ("lightning", "jsonargparse", "rich", "safetensors") if not importlib.util.find_spec(name)]
+if _MISSING:
+    raise ImportError(f'pyrodgm.train needs {", ".join(_MISSING)}: pip install "pyrodgm[train]"')
+
+from pyrodgm.train.batches import Batches, IndexBatches  # noqa: E402
+from pyrodgm.train.build import build  # noqa: E402
+from pyrodgm.train.evaluate import compare, evaluate  # noqa: E402
+from pyrodgm.train.export import export, load  # noqa: E402
+from pyrodgm.train.fit import fit  # noqa: E402
+from pyrodgm.train.training import Training  # noqa: E402
+
+__all__ = ["Batches", "IndexBatches", "Training", "build", "compare", "evaluate", "export", "fit", "load"]

@@ -1,0 +1,139 @@
+"""The Lightning data module: whole tensors in memory, a batch is one index into them."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+
+Batch = tuple[Tensor, Tensor | None]
+
+
+class IndexBatches:
+    """Iterates over `(x[index], context[index])`; knows its place, so that a run can go on in mid-epoch.
+
+    The order of epoch `e` depends on `(seed, e)` only.
+
+    Args:
+        x: Data of shape `(num, *event_shape)`.
+        context: Contexts of shape `(num, *context_shape)`, or None.
+        batch_size: Rows of a batch; the last one of an epoch may have fewer.
+        seed: Seed of the orders; None keeps the rows as they are.
+        rank: Which of `world_size` processes this is; each gets its own share of every epoch, equally many batches.
+        world_size: Number of processes.
+
+    Example:
+        >>> [x.shape for x, _ in IndexBatches(torch.zeros(5, 3), batch_size=2)]
+        [torch.Size([2, 3]), torch.Size([2, 3]), torch.Size([1, 3])]
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        context: Tensor | None = None,
+        *,
+        batch_size: int,
+        seed: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.x, self.context, self.batch_size, self.seed = x, context, batch_size, seed
+        self.rank, self.world_size = rank, world_size
+        self.epoch, self.position = 0, 0  # of the next batch
+
+    def __len__(self) -> int:
+        """Return the number of batches of an epoch."""
+        return math.ceil(math.ceil(len(self.x) / self.world_size) / self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Iterate from the place in the epoch to its end."""
+        order = self.order(self.epoch)
+        for start in range(self.position * self.batch_size, len(order), self.batch_size):
+            self.position += 1
+            if self.position == len(self):  # said before the last batch leaves: nobody may ask for more
+                self.epoch, self.position = self.epoch + 1, 0
+            index = order[start : start + self.batch_size]
+            yield self.x[index], None if self.context is None else self.context[index]
+
+    def order(self, epoch: int) -> Tensor:
+        """Return the row numbers of an epoch for this process, of shape `(rows,)`."""
+        if self.seed is None:
+            order = torch.arange(len(self.x))
+        else:
+            generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+            order = torch.randperm(len(self.x), generator=generator)
+        if self.world_size > 1:
+            share = -(-len(order) // self.world_size)
+            order = order.repeat(2)[: share * self.world_size][self.rank :: self.world_size]
+        return order.to(self.x.device)
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the place of the next batch."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go to a place."""
+        self.epoch, self.position = state_dict["epoch"], state_dict["position"]
+
+
+class Batches(lightning.LightningDataModule):
+    """Serves the splits of a data set to a `Trainer`, from its device's memory.
+
+    Args:
+        splits: Has `train` and `valid`, each with `x` of shape `(num, *event_shape)` and `context` or None.
+        batch_size: Rows of a training batch, over all devices each.
+        valid_batch_size: Rows of a validation batch.
+        seed: Seed of the shuffling.
+
+    Raises:
+        ValueError: If a split is empty or a batch size is not positive.
+
+    Example:
+        >>> from pyrodgm import data
+        >>> Batches(data.digits(), batch_size=64).batch_size
+        64
+    """
+
+    def __init__(self, splits: Any, *, batch_size: int = 128, valid_batch_size: int = 1000, seed: int = 0) -> None:
+        super().__init__()
+        if min(batch_size, valid_batch_size) < 1:
+            raise ValueError(f"Expected batch sizes of at least 1; got {batch_size} and {valid_batch_size}.")
+        for name in ("train", "valid"):
+            if len(getattr(splits, name).x) == 0:
+                raise ValueError(f"Expected at least one row in the {name} split; got an empty data set.")
+        self.splits, self.batch_size, self.valid_batch_size, self.seed = splits, batch_size, valid_batch_size, seed
+        self._loader: IndexBatches | None = None
+        self._place: dict[str, int] | None = None
+
+    def train_dataloader(self) -> IndexBatches:
+        """Return the shuffled training batches."""
+        self._loader = self._batches(self.splits.train, self.batch_size, self.seed)
+        if self._place is not None:
+            self._loader.load_state_dict(self._place)
+        return self._loader
+
+    def val_dataloader(self) -> IndexBatches:
+        """Return the validation batches, in order."""
+        return self._batches(self.splits.valid, self.valid_batch_size, None)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Return the batch: it is on the device already."""
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the place of the next training batch."""
+        return {} if self._loader is None else self._loader.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go to a place."""
+        self._place = state_dict or None
+
+    def _batches(self, part: Any, batch_size: int, seed: int | None) -> IndexBatches:
+        trainer = self.trainer
+        device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
+        rank, world_size = (0, 1) if trainer is None else (trainer.global_rank, trainer.world_size)
+        context = None if part.context is None else part.context.to(device)
+        x = part.x.to(device)
+        return IndexBatches(x, context, batch_size=batch_size, seed=seed, rank=rank, world_size=world_size)

@@ -1,0 +1,52 @@
+"""The best weights so far, by validation."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import lightning
+
+from pyrodgm.train.export import save_weights
+from pyrodgm.train.training import Training
+
+
+class BestWeights(lightning.Callback):
+    """Writes the weights with the least `valid_nll` (the average, if one is kept) and stops when it stalls.
+
+    Args:
+        path: The safetensors file.
+        patience: Validations without a new best after which training stops; None never stops.
+    """
+
+    def __init__(self, path: str | Path, *, patience: int | None = None) -> None:
+        if patience is not None and patience < 1:
+            raise ValueError(f"Expected patience to be at least 1 or none; got {patience}.")
+        self.path, self.patience = Path(path), patience
+        self.valid_nll, self.step, self.waited = math.inf, 0, 0
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Compare; runs before the average of the weights is taken out again."""
+        if "valid_nll" not in trainer.callback_metrics or not isinstance(pl_module, Training):
+            return
+        value = float(trainer.callback_metrics["valid_nll"])
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"Expected a finite validation loss; got {value} after step {trainer.global_step}; the best weights "
+                "so far stay. Lower training.lr or set trainer.gradient_clip_val."
+            )
+        if value < self.valid_nll:
+            self.valid_nll, self.step, self.waited = value, trainer.global_step, 0
+            if trainer.is_global_zero:
+                save_weights(pl_module.pyro_model, self.path)
+        else:
+            self.waited += 1
+            if self.patience is not None and self.waited >= self.patience:
+                trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best so far."""
+        return {"valid_nll": self.valid_nll, "step": self.step, "waited": self.waited}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the best so far."""
+        self.valid_nll, self.step, self.waited = (state_dict[key] for key in ("valid_nll", "step", "waited"))

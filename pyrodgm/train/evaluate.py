@@ -1,0 +1,159 @@
+"""Test likelihoods of a run, and their comparison on the same data."""
+
+import hashlib
+import io
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyro
+import torch
+from torch import Tensor
+
+from pyrodgm import infer, models
+from pyrodgm.train.build import build
+from pyrodgm.train.config import read_config, with_data_root
+from pyrodgm.train.export import load
+from pyrodgm.train.files import read_json, write_json, write_whole
+from pyrodgm.train.machine import describe_machine
+
+ROWS = 100  # rows between two calls of `progress`
+
+
+def load_data(config: dict[str, Any], *, root: str | None = None) -> Any:
+    """Build the data section of a configuration.
+
+    Args:
+        config: A recipe or the `config.yaml` of a run.
+        root: Folder of the data; else the environment variable PYRODGM_DATA, else the configuration's.
+
+    Raises:
+        ValueError: If the section is no reader of `pyrodgm.data`, or the data are missing.
+    """
+    config = with_data_root(config, root)
+    try:
+        return build(config["data"], prefixes=("pyrodgm.data.",), where="data")
+    except FileNotFoundError as error:
+        raise ValueError(str(error)) from error
+
+
+def evaluate(
+    folder: str | Path,
+    *,
+    num_particles: int = 1000,
+    chunk_size: int = 100,
+    limit: int | None = None,
+    root: str | None = None,
+    seed: int = 0,
+    name: str = "evaluation",
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Estimate the test negative log-likelihood of a run; writes `NAME.json`, and `NAME.npy` with one figure per datum.
+
+    Args:
+        folder: The run folder.
+        num_particles: Importance samples per datum; a density's likelihood is exact and ignores it.
+        chunk_size: Particles at a time, which bounds the memory.
+        limit: Evaluate only the first so many test data.
+        root: Folder of the data, see `load_data`.
+        seed: Seed of the particles.
+        name: Stem of the two files.
+        progress: Called with the rows done and their number.
+
+    Returns:
+        What the JSON holds: `nll_nats` (nats per datum), `bits_per_dim`, their standard errors, and their origin.
+
+    Raises:
+        ValueError: If the folder holds no finished run, or the data are missing or unsuitable.
+    """
+    folder = Path(folder)
+    config = read_config(folder / "config.yaml")
+    model = load(folder)
+    splits = load_data(config, root=root)
+    x, context = splits.test.x[:limit], splits.test.context
+    context = None if context is None else context[: len(x)]
+    model.check_data(x, context)
+    pyro.set_rng_seed(seed)
+    start = time.monotonic()
+    parts: list[Tensor] = []
+    for first in range(0, len(x), ROWS):
+        rows = slice(first, first + ROWS)
+        c = None if context is None else context[rows]
+        sizes = {"num_particles": num_particles, "chunk_size": chunk_size}
+        parts.append(-infer.log_evidence(model.model, model.guide, x[rows], c, **sizes).double())
+        if progress is not None:
+            progress(min(first + ROWS, len(x)), len(x))
+    nll = torch.cat(parts)
+    exact = isinstance(model, models.Density)
+    per_dim = 1 / (math.log(2) * math.prod(x.shape[1:]))
+    mean, error = float(nll.mean()), standard_error(nll)
+    fitted = read_json(folder / "fit.json") if (folder / "fit.json").is_file() else {}
+    result = {
+        "run": folder.name,
+        "description": config.get("description"),
+        "data": splits.name,
+        "num_data": len(x),
+        "num_dims": math.prod(x.shape[1:]),
+        "test_sha256": hashlib.sha256(x.double().contiguous().numpy().tobytes()).hexdigest(),
+        "method": "exact" if exact else "importance weighted",
+        "num_particles": None if exact else num_particles,
+        "chunk_size": None if exact else chunk_size,
+        "nll_nats": mean,
+        "nll_nats_standard_error": error,
+        "bits_per_dim": mean * per_dim,
+        "bits_per_dim_standard_error": error * per_dim,
+        "valid_nll": fitted.get("valid_nll"),
+        "training_minutes": fitted.get("minutes"),
+        "stopped_by": fitted.get("stopped_by"),
+        "evaluation_minutes": round((time.monotonic() - start) / 60, 3),
+        "seed": seed,
+        "machine": describe_machine(),
+    }
+    buffer = io.BytesIO()
+    np.save(buffer, nll.numpy(), allow_pickle=False)
+    write_whole(folder / f"{name}.npy", lambda file: file.write(buffer.getvalue()))
+    write_json(folder / f"{name}.json", result)
+    return result
+
+
+def compare(folders: Sequence[str | Path], *, name: str = "evaluation") -> list[dict[str, Any]]:
+    """Read the evaluations of runs, each with its paired difference to the first where the test data are the same.
+
+    Args:
+        folders: Run folders that `evaluate` has written to.
+        name: Stem of the files.
+
+    Returns:
+        The evaluations; `difference_nats` and `difference_standard_error` (nats per datum) are None where the data
+        differ.
+
+    Raises:
+        ValueError: If a run has no evaluation.
+    """
+    results: list[dict[str, Any]] = []
+    first: np.ndarray | None = None
+    for folder in map(Path, folders):
+        if not (folder / f"{name}.json").is_file():
+            raise ValueError(f"Expected {name}.json in {folder}; got none; run `pyrodgm evaluate {folder}` first.")
+        result = read_json(folder / f"{name}.json") | {"run": str(folder)}
+        nll = np.load(folder / f"{name}.npy", allow_pickle=False)
+        first = nll if first is None else first
+        same = bool(results) and result["test_sha256"] == results[0]["test_sha256"]
+        difference = torch.from_numpy(nll - first) if same else None
+        result["difference_nats"] = None if difference is None else float(difference.mean())
+        result["difference_standard_error"] = None if difference is None else standard_error(difference)
+        results.append(result)
+    return results
+
+
+def standard_error(values: Tensor) -> float:
+    """Return the standard error of a mean; infinite for a single value.
+
+    Example:
+        >>> standard_error(torch.tensor([1.0, 3.0]))
+        1.0
+    """
+    return float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.inf

@@ -1,0 +1,263 @@
+"""Training into a run folder that a killed run goes on from."""
+
+import inspect
+import logging
+import warnings
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import lightning
+import pyro
+import torch
+from rich.console import Console
+
+from pyrodgm import models
+from pyrodgm.train.batches import Batches
+from pyrodgm.train.best import BestWeights
+from pyrodgm.train.build import build, check_keys, plain_value, type_hints
+from pyrodgm.train.checkpoints import Checkpoints, WholeFiles, latest_checkpoint
+from pyrodgm.train.config import format_yaml, read_config
+from pyrodgm.train.export import CONFIG, WEIGHTS, export, load_weights, save_weights
+from pyrodgm.train.files import read_json, write_json, write_text
+from pyrodgm.train.machine import describe_machine
+from pyrodgm.train.report import Report
+from pyrodgm.train.training import Training
+
+RUN_SETTINGS: dict[str, Any] = {
+    "batch_size": int,
+    "valid_batch_size": int,
+    "patience": int | None,
+    "checkpoint_every": int,
+    "max_minutes": float | None,
+}
+OURS = (
+    "callbacks",
+    "enable_checkpointing",
+    "plugins",
+    "logger",
+    "max_time",
+    "profiler",
+    "default_root_dir",
+    "barebones",
+    "model_registry",
+)
+
+
+def fit(
+    model: models.Model,
+    splits: Any,
+    folder: str | Path,
+    *,
+    training: Mapping[str, Any] | None = None,
+    trainer: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    config: Mapping[str, Any] | None = None,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Train a model into a run folder; called again on the same folder, go on where it was stopped, or do nothing.
+
+    The folder receives `config.yaml`, `metrics.csv`, `checkpoints/`, `model.safetensors` and `config.json` (the weights
+    that validated best), `curves.png`, `samples.png` and, last, `fit.json`.
+
+    Args:
+        model: The model, trained in place; it ends with the exported weights.
+        splits: Has `train` and `valid`, each with `x` of shape `(num, *event_shape)` and `context` or None.
+        folder: The run folder.
+        training: Arguments of `Training`, and `batch_size` (128), `valid_batch_size` (1000), `patience` (validations
+            without a new best before stopping; none), `checkpoint_every` (1000 steps), `max_minutes` (none).
+        trainer: Arguments of Lightning's `Trainer`, such as `max_epochs` or `gradient_clip_val`.
+        seed: Seed of the noise and of the order of the data.
+        config: The whole recipe, kept in `config.yaml`; its `model` section is what `load` builds.
+        console: Where progress is shown; None shows none.
+
+    Returns:
+        What `fit.json` holds: `valid_nll` in nats per datum, `epochs`, `steps`, `minutes`, `stopped_by`, the machine.
+
+    Raises:
+        ValueError: If the data do not suit the model, a setting is unknown, or the folder holds another run.
+        FloatingPointError: If a loss or a weight is NaN or infinite.
+
+    Example:
+        >>> import tempfile
+        >>> from pyrodgm import data
+        >>> vae = models.vae(64, 2, hidden_dims=(8,))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     result = fit(vae, data.digits(), folder, trainer={"max_epochs": 1, "accelerator": "cpu"})
+        >>> result["epochs"], result["stopped_by"]
+        (1, 'max_epochs')
+    """
+    folder = Path(folder)
+    module_settings, run_settings = split_settings(training or {})
+    trainer_settings = check_trainer(trainer or {})
+    whole = {"description": None, "seed": seed, "data": None, "model": None, **(config or {})}
+    whole |= {"training": dict(training or {}), "trainer": dict(trainer or {})}
+    start_or_go_on(folder, whole)
+    if finished(folder):
+        load_weights(model, folder / WEIGHTS)
+        return read_json(folder / "fit.json")
+    for part in (splits.train, splits.valid):
+        model.check_data(part.x, part.context)
+
+    pyro.set_rng_seed(seed)
+    checkpoint = latest_checkpoint(folder / "checkpoints")
+    if checkpoint is not None and console is not None:
+        console.print(f"going on from {checkpoint}", highlight=False)
+    best = BestWeights(folder / "checkpoints" / "best.safetensors", patience=run_settings["patience"])
+    report = Report(folder / "metrics.csv", console=console)
+    minutes = run_settings["max_minutes"]
+    lightning_log = logging.getLogger("lightning.pytorch")
+    level = lightning_log.level
+    lightning_log.setLevel(logging.WARNING)
+    try:
+        engine = lightning.Trainer(
+            callbacks=[report, best, Checkpoints(folder / "checkpoints", every=run_settings["checkpoint_every"])],
+            plugins=[WholeFiles()],
+            logger=False,
+            max_time=None if minutes is None else timedelta(minutes=minutes),
+            default_root_dir=folder,
+            **trainer_settings,
+        )
+        sizes = {key: run_settings[key] for key in ("batch_size", "valid_batch_size")}
+        module = Training(model, seed=seed, **module_settings)
+        model.train()
+        with warnings.catch_warnings():  # Lightning 2.6 asks torch 2.13 for a tree's leaf in the old way
+            warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
+            engine.fit(module, Batches(splits, seed=seed, **sizes), ckpt_path=checkpoint, weights_only=True)
+    finally:
+        lightning_log.setLevel(level)
+    if engine.interrupted:
+        raise KeyboardInterrupt
+    result = {
+        "valid_nll": best.valid_nll if best.step else None,
+        "best_step": best.step or engine.global_step,
+        "epochs": engine.current_epoch,
+        "steps": engine.global_step,
+        "minutes": round(report.minutes, 3),
+        "stopped_by": stopped_by(engine, best, minutes, report.minutes),
+        "num_parameters": sum(p.numel() for p in model.parameters()),
+        "seed": seed,
+        "machine": describe_machine(),
+    }
+    return finish(model, splits, folder, best, whole, result)
+
+
+def finish(
+    model: models.Model, splits: Any, folder: Path, best: BestWeights, config: Mapping[str, Any], result: dict[str, Any]
+) -> dict[str, Any]:
+    """Give the model its best weights, export it, draw the pictures, and say last that the run is finished."""
+    model.cpu()
+    if best.step:
+        load_weights(model, best.path)
+    model.eval()
+    if config["model"] is None:
+        save_weights(model, folder / WEIGHTS)
+    else:
+        export(config["model"], model, folder)
+    draw(model, getattr(splits, "shape", ()), folder)
+    write_json(folder / "fit.json", result)
+    return result
+
+
+def finished(folder: str | Path) -> bool:
+    """Return whether the run in a folder has ended."""
+    return (Path(folder) / "fit.json").is_file()
+
+
+def start_or_go_on(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write `config.yaml`, or check that the run there has the same one.
+
+    Raises:
+        ValueError: If the folder holds a run of another configuration.
+    """
+    text = format_yaml(plain(config))
+    path = folder / "config.yaml"
+    if not path.is_file():
+        if (folder / "metrics.csv").exists() or (folder / CONFIG).exists():
+            raise ValueError(f"Expected a run folder or a new one; got {folder}, which has files but no config.yaml.")
+        write_text(path, text)
+    elif path.read_text() != text:
+        old, new = flat(read_config(path)), flat(plain(config))
+        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+        raise ValueError(
+            f"Expected the configuration of the run in {folder}; got another {', '.join(changed) or 'order of keys'}; "
+            "choose another folder for a new run."
+        )
+
+
+def split_settings(training: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of `Training` and those of the run, each checked.
+
+    Raises:
+        ValueError: If a key is unknown or a value has the wrong type.
+    """
+    names = [name for name in inspect.signature(Training).parameters if name not in ("model", "seed")]
+    check_keys(training, (*names, *RUN_SETTINGS), where="training")
+    hints = {**type_hints(Training), **RUN_SETTINGS}
+    run: dict[str, Any] = {"batch_size": 128, "valid_batch_size": 1000, "patience": None}
+    run |= {"checkpoint_every": 1000, "max_minutes": None}
+    module: dict[str, Any] = {}
+    for key, value in training.items():
+        if key == "objective":
+            is_config = isinstance(value, Mapping)
+            allow = ("pyro.infer.",)
+            module[key] = build(value, allow=allow, where="training.objective") if is_config else value
+        else:
+            (run if key in run else module)[key] = plain_value(value, hints[key], where=f"training.{key}")
+    return module, run
+
+
+def check_trainer(trainer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of Lightning's `Trainer`: quiet and light ones, and the given ones on top.
+
+    Raises:
+        ValueError: If a key is unknown or belongs to `fit`.
+    """
+    known = [name for name in inspect.signature(lightning.Trainer).parameters if name not in OURS]
+    if "max_time" in trainer:
+        raise ValueError("Expected training.max_minutes for a limit of time; got trainer.max_time.")
+    check_keys(trainer, known, where="trainer")
+    quiet = ("enable_progress_bar", "enable_model_summary", "enable_autolog_hparams")
+    defaults: dict[str, Any] = dict.fromkeys(quiet, False)
+    defaults |= {"num_sanity_val_steps": 0, "devices": 1, "max_epochs": -1 if "max_steps" in trainer else 100}
+    return defaults | dict(trainer)
+
+
+def stopped_by(engine: lightning.Trainer, best: BestWeights, limit: float | None, minutes: float) -> str:
+    """Return the setting that ended training."""
+    if limit is not None and minutes >= limit:
+        return "max_minutes"
+    if best.patience is not None and best.waited >= best.patience:
+        return "patience"
+    return "max_steps" if engine.max_steps != -1 and engine.global_step >= engine.max_steps else "max_epochs"
+
+
+def draw(model: models.Model, shape: Any, folder: Path) -> None:
+    """Draw `curves.png`, and `samples.png` where one datum is a picture."""
+    from pyrodgm import plots
+
+    plots.training_curves(folder / "metrics.csv", folder / "curves.png")
+    if len(shape) == 3 and shape[0] in (1, 3):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            plots.samples_grid(model.sample(64).cpu(), tuple(shape), folder / "samples.png")
+
+
+def plain(value: Any) -> Any:
+    """Return a configuration as plain YAML values; an object stands as its type's name."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, timedelta):
+        return str(value)
+    return value if value is None or isinstance(value, str | int | float | bool) else type(value).__name__
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested configuration with dotted keys."""
+    result: dict[str, Any] = {}
+    for key, value in config.items():
+        result |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) and value else {f"{prefix}{key}": value}
+    return result

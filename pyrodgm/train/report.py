@@ -1,0 +1,150 @@
+"""What a run says while it trains: metrics.csv, a progress bar with the loss in nats, and an error on NaN."""
+
+import csv
+import io
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+
+from pyrodgm.train.files import write_text
+
+COLUMNS = ("epoch", "step", "time_minutes", "train_nll", "valid_nll", "lr")
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Report(lightning.Callback):
+    """Writes `metrics.csv` and shows progress; losses are looked at every `every` steps, not at each.
+
+    Args:
+        path: The CSV file, with columns `epoch, step, time_minutes, train_nll, valid_nll, lr`; in nats per datum.
+        every: Steps between two rows.
+        console: Where progress is shown; None shows none. Off a terminal, lines instead of a bar.
+    """
+
+    def __init__(self, path: str | Path, *, every: int = 50, console: Console | None = None) -> None:
+        self.path, self.every, self.console = Path(path), every, console
+        self.rows: list[dict[str, str]] = []
+        self.minutes = 0.0  # of earlier runs that this one goes on from
+        self._losses: list[Tensor] = []
+        self._latest: dict[str, float] = {}
+        self._progress: Progress | None = None
+        self._line_time = -math.inf
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Drop the rows that a killed run wrote after its last checkpoint, and open the bar."""
+        self._start = time.monotonic()
+        self.rows = [row for row in read_rows(self.path) if int(row["step"]) <= trainer.global_step]
+        self._write_rows()
+        if self.console is not None and self.console.is_terminal and trainer.is_global_zero:
+            total = trainer.estimated_stepping_batches
+            text = TextColumn("{task.description}")
+            columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            self._progress = Progress(*columns, console=self.console, refresh_per_second=4)
+            self._task = self._progress.add_task("", total=None if math.isinf(total) else int(total))
+            self._progress.start()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Remember the loss; every so many steps look at the last ones."""
+        self._losses.append(outputs["loss"].detach() if isinstance(outputs, dict) else outputs.detach())
+        if len(self._losses) >= self.every:
+            self.look(trainer)
+
+    def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Write the validation loss."""
+        self.look(trainer)
+        if "valid_nll" in trainer.callback_metrics:
+            self._add(trainer, "valid_nll", float(trainer.callback_metrics["valid_nll"]))
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        """Close the bar."""
+        self.look(trainer)
+        self.minutes += (time.monotonic() - self._start) / 60
+        self._close()
+
+    def on_exception(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, exception: BaseException
+    ) -> None:
+        """Close the bar."""
+        self._close()
+
+    def look(self, trainer: lightning.Trainer) -> None:
+        """Write the mean of the losses since the last look.
+
+        Raises:
+            FloatingPointError: If one is NaN or infinite; names the step.
+        """
+        if not self._losses:
+            return
+        losses = torch.stack(self._losses)
+        first = trainer.global_step - len(self._losses) + 1
+        self._losses = []
+        bad = (~torch.isfinite(losses)).nonzero()
+        if len(bad):
+            at = int(bad[0])
+            raise FloatingPointError(
+                f"Expected a finite loss; got {float(losses[at])} at step {first + at}; the last good checkpoint "
+                "stays. Lower training.lr or set trainer.gradient_clip_val."
+            )
+        self._add(trainer, "train_nll", float(losses.mean()))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the minutes so far."""
+        return {"minutes": self.minutes + (time.monotonic() - self._start) / 60}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the minutes of the run that this one goes on from."""
+        self.minutes = state_dict["minutes"]
+
+    def _add(self, trainer: lightning.Trainer, name: str, value: float) -> None:
+        minutes = self.minutes + (time.monotonic() - self._start) / 60
+        lr = trainer.optimizers[0].param_groups[0]["lr"]
+        row = {"epoch": str(trainer.current_epoch), "step": str(trainer.global_step)}
+        row |= {"time_minutes": f"{minutes:.3f}", name: f"{value:.6g}", "lr": f"{lr:.4g}"}
+        self.rows.append(row)
+        self._latest[name] = value
+        if trainer.is_global_zero:
+            with self.path.open("a", newline="") as file:
+                csv.DictWriter(file, COLUMNS).writerow(row)
+            self._show(trainer, name)
+
+    def _show(self, trainer: lightning.Trainer, name: str) -> None:
+        if self.console is None:
+            return
+        text = f"epoch {trainer.current_epoch + 1}"
+        for key, word in (("train_nll", "train"), ("valid_nll", "valid")):
+            text += f" · {word} {self._latest[key]:.2f} nats" if key in self._latest else ""
+        if self._progress is not None:
+            self._progress.update(self._task, completed=trainer.global_step, description=text)
+        elif name == "valid_nll" and time.monotonic() - self._line_time > SECONDS_BETWEEN_LINES:
+            self._line_time = time.monotonic()
+            minutes = (time.monotonic() - self._start) / 60
+            self.console.print(f"{text} · step {trainer.global_step} · {minutes:.1f} min", highlight=False)
+
+    def _write_rows(self) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(self.path, text.getvalue())
+
+    def _close(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+def read_rows(path: str | Path) -> list[dict[str, str]]:
+    """Return the complete rows of a metrics file, or none if there is no file."""
+    if not Path(path).is_file():
+        return []
+    with Path(path).open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row.get("lr") and (row["step"] or "").isdigit()]

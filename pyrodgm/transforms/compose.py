@@ -1,0 +1,70 @@
+"""Bijections one after the other."""
+
+from collections.abc import Iterable
+
+from torch import Tensor, nn
+from torch.distributions import constraints
+
+from pyrodgm.transforms.bijection import Bijection
+
+
+class Compose(Bijection):
+    r""":math:`f_K \circ \dots \circ f_1`: the first bijection in the list is nearest to the base.
+
+    Args:
+        bijections: At least one; those with a context must agree on its width.
+
+    Raises:
+        ValueError: If the list is empty, or the widths of contexts differ.
+
+    Example:
+        >>> import torch
+        >>> from pyrodgm import transforms
+        >>> flip_twice = transforms.Compose([transforms.Flip(), transforms.Flip()])
+        >>> y, ladj = flip_twice.forward_and_ladj(torch.randn(5, 3))
+        >>> y.shape, ladj.shape
+        (torch.Size([5, 3]), torch.Size([5]))
+    """
+
+    def __init__(self, bijections: Iterable[Bijection]) -> None:
+        parts = list(bijections)
+        if not parts:
+            raise ValueError("Expected at least one bijection; got an empty list. Compose needs parts.")
+        widths = {part.context_dim for part in parts} - {0}
+        if len(widths) > 1:
+            raise ValueError(
+                f"Expected bijections that share one context; got context_dim {sorted(widths)}. Build them with one."
+            )
+        dims = {part.event_dim for part in parts}
+        if len(dims) > 1:
+            raise ValueError(f"Expected bijections of one event_dim; got {sorted(dims)}. Compose like with like.")
+        super().__init__(event_dim=dims.pop(), context_dim=widths.pop() if widths else 0)
+        self.bijections = nn.ModuleList(parts)
+
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self) -> constraints.Constraint:
+        """What the first takes."""
+        return self.bijections[0].domain
+
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self) -> constraints.Constraint:
+        """What the last returns."""
+        return self.bijections[-1].codomain
+
+    def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Run from first to last, adding up log-determinants."""
+        parts = iter(self.bijections)
+        x, total = next(parts).forward_and_ladj(x, context)
+        for part in parts:
+            x, ladj = part.forward_and_ladj(x, context)
+            total = total + ladj
+        return x, total
+
+    def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Run from last to first, adding up log-determinants."""
+        parts = iter(reversed(self.bijections))
+        y, total = next(parts).inverse_and_ladj(y, context)
+        for part in parts:
+            y, ladj = part.inverse_and_ladj(y, context)
+            total = total + ladj
+        return y, total

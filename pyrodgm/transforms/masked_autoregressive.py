@@ -1,0 +1,79 @@
+"""Masked autoregressive bijections, with an inverse that computes each hidden unit once."""
+
+import torch
+from torch import Tensor
+
+from pyrodgm.nn.masked_mlp import MaskedMLP
+from pyrodgm.transforms.bijection import Bijection
+from pyrodgm.transforms.implicit import implicit_solution
+from pyrodgm.transforms.univariate.base import Univariate
+
+
+class MaskedAutoregressive(Bijection):
+    r""":math:`y_i = f(x_i; \theta_i(y_{<i}, c))`: density in one pass, draws feature by feature.
+
+    The direction from data to base is one pass of the net. From base to data, the net's stepper takes each feature as
+    it is drawn and computes each hidden unit once: the work of about one pass in all, instead of :math:`D` passes.
+    Gradients of a draw come from the implicit function theorem, exact in at most :math:`D` products with the
+    triangular Jacobian (usually a handful), and cost no memory for the steps.
+
+    Args:
+        univariate: The family :math:`f`.
+        net: A causal network, ``(y, context) -> (*batch, D, num_params)`` with a ``stepper``.
+
+    Example:
+        >>> import torch
+        >>> from pyrodgm import nn, transforms
+        >>> bijection = transforms.MaskedAutoregressive(transforms.Affine(), nn.MaskedMLP(3, 2))
+        >>> y, ladj = bijection.forward_and_ladj(torch.randn(5, 3))
+        >>> y.shape, ladj.shape
+        (torch.Size([5, 3]), torch.Size([5]))
+
+    References:
+        Papamakarios, Pavlakou, Murray (2017), Masked Autoregressive Flow for Density Estimation, eq. 2-5,
+        https://arxiv.org/abs/1705.07057
+    """
+
+    def __init__(self, univariate: Univariate, net: MaskedMLP) -> None:
+        super().__init__(context_dim=net.context_dim)
+        if net.num_params != univariate.num_params:
+            raise ValueError(
+                f"Expected a net with {univariate.num_params} parameters a feature for {type(univariate).__name__}; "
+                f"got {net.num_params}. Build the net with num_params={univariate.num_params}."
+            )
+        self.univariate = univariate
+        self.net = net
+
+    def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the base's value in one pass."""
+        x, ladj = self.univariate.inverse_and_ladj(y, self.net(y, context))
+        return x, ladj.sum(-1)
+
+    def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the data's value, drawn feature by feature."""
+        if context is not None and context.shape[:-1] != x.shape[:-1]:
+            x = x.expand(torch.broadcast_shapes(x.shape[:-1], context.shape[:-1]) + x.shape[-1:])
+        with torch.no_grad():
+            y, params = self._step_through(x, context)
+        if not torch.is_grad_enabled():
+            return y, self.univariate.forward_and_ladj(x, params)[1].sum(-1)
+
+        def inverse(value: Tensor) -> tuple[Tensor, Tensor]:
+            return self.univariate.inverse_and_ladj(value, self.net(value, context))
+
+        y = implicit_solution(y, x, inverse, self.net.order)
+        return y, -self.inverse_and_ladj(y, context)[1]
+
+    def _step_through(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Draw ``y``; return it with the parameters ``(*batch, D, num_params)`` met on the way."""
+        stepper = self.net.stepper(x.shape[:-1], context)
+        order = self.net.order.tolist()
+        columns = x.unbind(-1)
+        drawn: list[Tensor] = [x] * len(order)
+        met: list[Tensor] = [x] * len(order)
+        value: Tensor | None = None
+        for i in order:
+            params = stepper(value)  # (*batch, num_params)
+            value = self.univariate.forward(columns[i], params)
+            drawn[i], met[i] = value, params
+        return torch.stack(drawn, -1), torch.stack(met, -2)
