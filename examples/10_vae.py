@@ -67,7 +67,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     plots.training_curves({"negative ELBO of a batch": losses}, args.out / "1_curve.png")
     plots.reconstructions(x[:24], vae.reconstruct(x[:24]), splits.shape, args.out / "2_reconstructions.png")
     plots.samples_grid(vae.sample(60), splits.shape, args.out / "3_samples.png", num_columns=12)
-    plots.latent_space(vae.encode(x), splits.test.labels, args.out / "4_latent.png", title="Test digits in latent space")
+    plots.latent_space(
+        vae.encode(x), splits.test.labels, args.out / "4_latent.png", title="Test digits in latent space"
+    )
 
 
 if __name__ == "__main__":

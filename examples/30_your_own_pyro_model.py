@@ -24,7 +24,7 @@ from torch import Tensor
 from pyrodgm import data, flows, plots
 
 BEACONS = torch.tensor([[-2.0, 2.0], [3.0, 2.0], [0.5, -3.0]])
-NOISE = 0.3
+NOISE = 0.15
 LIMITS = (-1.8, 2.8, -1.6, 2.1)
 
 
@@ -40,8 +40,8 @@ class Positions:
     """An unknown population of positions, seen through noisy distances."""
 
     def __init__(self) -> None:
-        self.prior = flows.spline_coupling(2, num_layers=4, hidden_dims=(32, 32))
-        self.posterior = flows.realnvp(2, context_dim=3, num_layers=6, hidden_dims=(64, 64))
+        self.prior = flows.realnvp(2, num_layers=8)
+        self.posterior = flows.realnvp(2, context_dim=3, num_layers=4)
 
     def model(self, x: Tensor) -> None:
         """Draw positions from the flow, and distances from the positions."""
@@ -59,10 +59,12 @@ class Positions:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Train by SVI, check one posterior by NUTS, and draw."""
-    parser = argparse.ArgumentParser(description="A flow as prior and a conditional flow as guide of a plain Pyro model")
+    parser = argparse.ArgumentParser(
+        description="A flow as prior and a conditional flow as guide of a plain Pyro model"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--nuts", type=int, default=200, help="number of NUTS draws, after half as many for warm-up")
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--nuts", type=int, default=150, help="number of NUTS draws, after half as many for warm-up")
     parser.add_argument("--out", type=Path, default=Path("runs/examples/30_your_own_pyro_model"))
     args = parser.parse_args(argv)
     pyro.set_rng_seed(args.seed)
@@ -82,13 +84,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         located = positions.posterior(x).sample()
         errors = (located - truth).norm(dim=-1)
     print(f"median error of a posterior draw: {errors.median():.2f}; the noise of one distance: {NOISE}")
-    panels = {"population (never seen)": population, "prior learned from distances": positions.prior()}
-    plots.density_2d(panels, LIMITS, args.out / "1_prior.png", points=located)
+    panels = {"population, never seen": population, "flow prior": positions.prior(), "one posterior draw each": located}
+    plots.density_2d(panels, LIMITS, args.out / "1_prior.png")
 
-    # %%
     # NUTS needs only the model's density, which a flow prior has. Its parameters are not sampled: they stay fixed.
     one = x[:1]
-    positions.prior.requires_grad_(False)
+    positions.prior.eval().requires_grad_(False)
     nuts = MCMC(NUTS(positions.model), num_samples=args.nuts, warmup_steps=args.nuts // 2, disable_progbar=True)
     nuts.run(one)
     draws = nuts.get_samples()["z"].reshape(-1, 2)
@@ -97,8 +98,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"true position {truth[0].numpy().round(2)}")
     print(f"NUTS  mean {draws.mean(0).numpy().round(2)}, standard deviation {draws.std(0).numpy().round(2)}")
     print(f"guide mean {guide.mean(0).numpy().round(2)}, standard deviation {guide.std(0).numpy().round(2)}")
-    panels = {"prior": positions.prior(), "guide": lambda z: positions.posterior(one).log_prob(z)}
-    plots.density_2d(panels, LIMITS, args.out / "2_posterior.png", points=draws)
+    x_mean, y_mean = guide.mean(0).tolist()
+    panels = {f"{len(draws)} draws by NUTS": draws, "guide": lambda z: positions.posterior(one).log_prob(z)}
+    near = (x_mean - 0.8, x_mean + 0.8, y_mean - 0.8, y_mean + 0.8)
+    plots.density_2d(panels, near, args.out / "2_posterior.png")
     plots.training_curves({"negative ELBO": losses}, args.out / "3_curve.png", y_label="nats per object")
 
 

@@ -126,13 +126,15 @@ def run_fit(options: argparse.Namespace) -> None:
     folder = Path(options.out)
     if finished(folder):
         start_or_go_on(folder, config)
-        console.print(f"{folder} is finished already", highlight=False)
+        console.print(f"{folder} is finished already", highlight=False, soft_wrap=True)
         print_fit(console, folder, read_json(folder / "fit.json"))
         return
     pyro.set_rng_seed(config["seed"])
     splits = load_data({"data": config["data"]}, root=data_root(config))
     model = train.build(config["model"], where="model")
-    console.print(f"{path.stem}: {splits.name}, {len(splits.train.x)} rows, into {folder}", highlight=False)
+    console.print(
+        f"{path.stem}: {splits.name}, {len(splits.train.x)} rows, into {folder}", highlight=False, soft_wrap=True
+    )
     sections = {key: config[key] for key in ("training", "trainer", "seed")}
     result = train.fit(model, splits, folder, config=config, console=console, **sections)
     print_fit(console, folder, result)
@@ -150,6 +152,7 @@ def print_fit(console: "Console", folder: Path, result: dict[str, Any]) -> None:
         f"{folder}: {valid} at step {result['best_step']}; {result['epochs']} epochs, {result['steps']} steps, "
         f"{result['minutes']:.1f} minutes, stopped by {result['stopped_by']}",
         highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -202,7 +205,7 @@ def run_sample(options: argparse.Namespace) -> None:
     if len(shape) == 3:
         plots.samples_grid(x, shape, folder / "samples.png")
         written.append(folder / "samples.png")
-    make_console().print(f"{options.num} draws in {' and '.join(map(str, written))}", highlight=False)
+    make_console().print(f"{options.num} draws in {' and '.join(map(str, written))}", highlight=False, soft_wrap=True)
 
 
 def run_compare(options: argparse.Namespace) -> None:
@@ -228,12 +231,12 @@ def print_results(console: "Console", results: list[dict[str, Any]]) -> None:
     columns = ["run", "test data", "method", "NLL, nats", "bits per dim", "training, min"]
     table = Table(*columns, *(["paired difference, nats"] if paired else []), title="Test negative log-likelihood")
     for result in results:
-        particles = "" if result["num_particles"] is None else f", {result['num_particles']} particles"
+        particles = result["num_particles"]
         minutes = result["training_minutes"]
         row = [
             str(result["run"]),
             f"{result['data']}, {result['num_data']}",
-            result["method"] + particles,
+            "exact" if particles is None else f"{particles} particles",
             f"{result['nll_nats']:.2f} ± {result['nll_nats_standard_error']:.2f}",
             f"{result['bits_per_dim']:.4f} ± {result['bits_per_dim_standard_error']:.4f}",
             "" if minutes is None else f"{minutes:.1f}",

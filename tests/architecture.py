@@ -95,8 +95,9 @@ def covered_by_cases(root: Path) -> list[str]:
     return [
         f"{where(root, path)}: {name} has no case in tests/cases.py"
         for path in sources(root)
+        if path.name == "__init__.py"
         for name in public_names(parse(path))
-        if name not in mentioned
+        if name not in mentioned | modules_of(root, path)
     ]
 
 
@@ -299,6 +300,13 @@ def public_names(tree: ast.Module) -> list[str]:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
             return [name for name in ast.literal_eval(node.value) if not name.startswith("__")]
     return []
+
+
+def modules_of(root: Path, path: Path) -> set[str]:
+    """Return the modules that a package hands on; their own names are public in their turn."""
+    package = ".".join(path.relative_to(root).parent.parts)
+    nodes = (node for node in parse(path).body if isinstance(node, ast.ImportFrom) and node.module == package)
+    return {alias.name for node in nodes for alias in node.names}
 
 
 def mentioned_names(tree: ast.Module) -> set[str]:

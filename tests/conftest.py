@@ -1,4 +1,4 @@
-"""What every test shares: float64, a fixed seed, validation on, two threads, and where the real data lie."""
+"""What every test shares: float64, a fixed seed, validation on, one thread, and where the real data lie."""
 
 import os
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ DATA_ROOT = Path(os.environ.get("PYRODGM_DATA", Path(__file__).parents[2] / "sha
 def reproducible() -> Iterator[None]:
     """Fix seed, dtype and threads, and give every test an empty parameter store."""
     torch.set_default_dtype(torch.float64)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # the workers of the test run share the cores
     pyro.enable_validation(True)
     pyro.clear_param_store()
     pyro.set_rng_seed(0)

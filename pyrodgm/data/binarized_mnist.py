@@ -18,6 +18,8 @@ def binarized_mnist(root: str | Path) -> Splits:
     """Handwritten digits of 28 x 28 binary pixels, binarized once for all: 50,000/10,000/10,000 pictures.
 
     This is the set of the tables in the NADE, DRAW and IWAE line of papers called "static" or "fixed" binarization.
+    The test rows are ordered by digit (the first 980 are zeros), so that a part of them must be drawn at random; the
+    training and validation rows are in no order.
 
     Args:
         root: Folder with ``binarized_mnist/binarized_mnist.npz``, or the original

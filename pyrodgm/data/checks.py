@@ -15,7 +15,7 @@ def check_finite(values: Tensor, source: str) -> None:
         source: What the error calls them.
 
     Raises:
-        ValueError: Naming the first such row.
+        ValueError: Naming the first such row, counted from 0.
 
     Example:
         >>> check_finite(torch.tensor([[0.0], [float("nan")]]), "x")

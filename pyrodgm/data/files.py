@@ -42,7 +42,7 @@ def read_npz(path: Path, keys: list[str]) -> dict[str, NDArray]:
         ValueError: If the file is damaged or lacks one of the arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
     except DAMAGED as error:
         raise ValueError(f"Expected a readable npz file at {path}; got {error}. Fetch the file again.") from error

@@ -10,8 +10,8 @@ from pyrodgm.data.files import find_file, read_npz, shuffled, unpack_bits
 FILE = "omniglot/omniglot_28x28_bin.npz"
 SOURCE = (
     "the drawings of https://github.com/brendenlake/omniglot at 28 x 28 binary pixels with ink 1: train "
-    "(images_background) and test (images_evaluation) packed by numpy.packbits(rows, axis=1), their character numbers train_char and "
-    "test_char, and n_dims=784"
+    "(images_background) and test (images_evaluation) packed by numpy.packbits(rows, axis=1), their character numbers "
+    "train_char and test_char, and n_dims=784"
 )
 NUM_VALID_CHARACTERS = 100
 

@@ -37,7 +37,7 @@ class Bernoulli(Head):
         self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None
     ) -> Tensor:
         """Draw uniforms."""
-        return torch.rand(*shape, *self.event_shape, dtype=dtype, device=device)
+        return torch.rand((*shape, *self.event_shape), dtype=dtype, device=device)
 
     def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
         """Return 1 where the uniform lies below the probability."""

@@ -50,7 +50,7 @@ class Categorical(Head):
         self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None
     ) -> Tensor:
         """Draw uniforms."""
-        return torch.rand(*shape, *self.event_shape, dtype=dtype, device=device)
+        return torch.rand((*shape, *self.event_shape), dtype=dtype, device=device)
 
     def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
         """Invert the cumulative distribution at the uniforms."""

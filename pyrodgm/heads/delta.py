@@ -36,7 +36,7 @@ class Delta(Head):
         self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None
     ) -> Tensor:
         """Return zeros: a point mass needs no noise."""
-        return torch.zeros(*shape, *self.event_shape, dtype=dtype, device=device)
+        return torch.zeros((*shape, *self.event_shape), dtype=dtype, device=device)
 
     def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
         """Return the value."""

@@ -61,7 +61,7 @@ class Normal(Head):
         self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None
     ) -> Tensor:
         """Draw standard normals."""
-        return torch.randn(*shape, *self.event_shape, dtype=dtype, device=device)
+        return torch.randn((*shape, *self.event_shape), dtype=dtype, device=device)
 
     def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
         """Return location plus scale times noise."""

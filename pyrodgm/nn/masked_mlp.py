@@ -141,7 +141,7 @@ class MaskedStepper:
         self.biases = [bias.unsqueeze(-1) for bias in biases]
         batch = self.batch_shape.numel()
         if net.context_layer is not None and context is not None:
-            projected = net.context_layer(context).expand(*self.batch_shape, -1).reshape(batch, -1)
+            projected = net.context_layer(context).expand(*self.batch_shape, like.shape[0]).reshape(batch, like.shape[0])
             self.biases[0] = self.biases[0] + projected.t()
         widths = [input_dim, *(weight.shape[0] for weight in weights)]
         self.units = [like.new_empty(width, batch) for width in widths]  # features drawn, hidden layers, outputs

@@ -11,66 +11,70 @@ from torch.distributions import Distribution
 from pyrodgm.plots.figure import new_figure, save
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LogProb = Callable[[Tensor], Tensor]
+Panel = Distribution | LogProb | Tensor
 CHUNK_SIZE = 10_000  # points whose log-density is computed at once
 
 
 def density_2d(
-    density: Distribution | LogProb | Mapping[str, Distribution | LogProb],
+    density: Panel | Mapping[str, Panel],
     limits: tuple[float, float, float, float],
     path: str | os.PathLike[str] | None = None,
     *,
-    points: Tensor | None = None,
     resolution: int = 200,
     color_map: str = "magma",
 ) -> "Figure":
-    """Draw one density over the plane, or several side by side on one colour scale.
+    """Draw one density over the plane, or several side by side on one colour scale, and points beside them.
 
     Args:
         density: A distribution with ``event_shape == (2,)``, a function from points ``(num, 2)`` to their
-            log-densities ``(num,)`` in nats, or a mapping from titles to either.
+            log-densities ``(num,)`` in nats, points ``(num, 2)``, or a mapping from titles to such panels.
         limits: ``(x_min, x_max, y_min, y_max)``.
         path: Where to write the picture; None writes nothing.
-        points: Points ``(num, 2)`` drawn in a panel of their own, on the left.
         resolution: Number of grid cells along each axis.
-        color_map: Name of a matplotlib colour map.
+        color_map: Name of a matplotlib colour map; its upper end is the greatest density of all panels.
 
     Returns:
         The figure.
 
     Raises:
-        ValueError: The limits are empty, or a density does not return one number per point.
+        ValueError: The limits are empty, points are not in the plane, or a density does not return one number per
+            point.
 
     Example:
         >>> normal = torch.distributions.MultivariateNormal(torch.zeros(2), torch.eye(2))
-        >>> len(density_2d({"exact": normal, "learned": normal}, (-3, 3, -3, 3), resolution=20).axes)
+        >>> len(density_2d({"points": normal.sample((9,)), "density": normal}, (-3, 3, -3, 3), resolution=20).axes)
         2
     """
     x_min, x_max, y_min, y_max = limits
     if not (x_min < x_max and y_min < y_max):
         raise ValueError(f"Expected limits (x_min, x_max, y_min, y_max) that increase; got {limits}.")
-    panels = dict(density) if isinstance(density, Mapping) else {"": density}
+    panels: dict[str, Panel] = dict(density) if isinstance(density, Mapping) else {"": density}
     grid = cell_centres(limits, resolution)
-    values = {title: on_grid(panel, grid, title) for title, panel in panels.items()}
-    num_panels = len(panels) + (points is not None)
-    aspect = (y_max - y_min) / (x_max - x_min)
-    figure = new_figure(4.0 * num_panels, 4.0 * aspect + 0.25 * (num_panels > 1))
-    axes = figure.subplots(1, num_panels, squeeze=False)[0]
-    if points is not None:
-        scatter, axes = axes[0], axes[1:]
-        shown = points.detach().cpu()
-        scatter.scatter(shown[:, 0], shown[:, 1], s=1.5, color="#33415c", alpha=0.5, linewidths=0)
-        scatter.set(title=f"{len(shown):,} points", xlim=(x_min, x_max), ylim=(y_min, y_max), aspect="equal")
-    brightest = max(float(panel.max()) for panel in values.values())
-    for panel, (title, value) in zip(axes, values.items(), strict=True):
-        panel.imshow(value.numpy(), origin="lower", extent=limits, cmap=color_map, vmin=0.0, vmax=brightest)
-        panel.set_title(title)
-    for panel in figure.axes:
-        panel.set_xticks([])
-        panel.set_yticks([])
+    values = {title: on_grid(panel, grid, title) for title, panel in panels.items() if not isinstance(panel, Tensor)}
+    brightest = max((float(value.max()) for value in values.values()), default=0.0)
+    side = 4.0
+    title_height = 0.35 if any(panels) else 0.0
+    figure = new_figure(side * len(panels), side * (y_max - y_min) / (x_max - x_min) + title_height)
+    for axes, (title, panel) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        if isinstance(panel, Tensor):
+            scatter(axes, panel)
+        else:
+            axes.imshow(values[title].numpy(), origin="lower", extent=limits, cmap=color_map, vmin=0.0, vmax=brightest)
+        axes.set(title=title, xlim=(x_min, x_max), ylim=(y_min, y_max), aspect="equal", xticks=[], yticks=[])
     return save(figure, path)
+
+
+def scatter(axes: "Axes", points: Tensor) -> None:
+    """Draw points ``(num, 2)``, the smaller the more there are."""
+    if points.dim() != 2 or points.shape[1] != 2:
+        raise ValueError(f"Expected points of shape (num, 2); got {tuple(points.shape)}.")
+    x, y = points.detach().cpu().numpy().T
+    size = min(12.0, max(1.0, 4000.0 / max(1, len(points))))
+    axes.scatter(x, y, s=size, color="#33415c", alpha=0.5, linewidths=0)
 
 
 def cell_centres(limits: tuple[float, float, float, float], resolution: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,7 +18,7 @@ TARGET_PIXELS = 1100  # a picture is enlarged by the whole factor that brings it
 
 
 def samples_grid(
-    x: Tensor,
+    x: Tensor | Mapping[str, Tensor],
     shape: Sequence[int],
     path: str | os.PathLike[str] | None = None,
     *,
@@ -28,11 +28,12 @@ def samples_grid(
     """Tile pictures into a grid, row by row, enlarged without smoothing.
 
     Args:
-        x: Pictures of shape ``(num, *shape)`` or flat, ``(num, channels * height * width)``.
+        x: Pictures of shape ``(num, *shape)`` or flat, ``(num, channels * height * width)``; or a mapping from names
+            to such pictures, shown one grid above the other.
         shape: ``(channels, height, width)`` with 1 (grey) or 3 (RGB) channels.
         path: Where to write the picture; None writes nothing.
         num_columns: Pictures in a row; about the square root of their number by default.
-        value_range: Values shown as black and white; the least and greatest of ``x`` by default.
+        value_range: Values shown as black and white; the least and greatest of each grid's by default.
 
     Returns:
         The figure.
@@ -44,11 +45,12 @@ def samples_grid(
         >>> samples_grid(torch.rand(10, 64), (1, 8, 8), num_columns=5).axes[0].images[0].get_array().shape
         (19, 46, 3)
     """
+    if isinstance(x, Mapping):
+        columns = num_columns or math.ceil(math.sqrt(sum(len(part) for part in x.values())))
+        tiles = [tile(as_images(part, shape, value_range), columns) for part in x.values()]
+        return save(labelled([([name], canvas) for name, canvas in zip(x, tiles, strict=True)]), path)
     images = as_images(x, shape, value_range)
-    columns = math.ceil(math.sqrt(len(images))) if num_columns is None else num_columns
-    if columns < 1:
-        raise ValueError(f"Expected num_columns of at least 1; got {num_columns}.")
-    canvas = tile(images, columns)
+    canvas = tile(images, math.ceil(math.sqrt(len(images))) if num_columns is None else num_columns)
     height, width = canvas.shape[:2]
     scale = max(1, TARGET_PIXELS // max(height, width))
     figure = new_figure(width * scale / DOTS_PER_INCH, height * scale / DOTS_PER_INCH, constrained=False)
@@ -90,31 +92,43 @@ def reconstructions(
     """
     if len(x) != len(x_hat):
         raise ValueError(f"Expected as many reconstructions as data; got {len(x_hat)} and {len(x)}.")
-    if num_columns < 1:
-        raise ValueError(f"Expected num_columns of at least 1; got {num_columns}.")
+    check_columns(num_columns)
     values = (float(x.min()), float(x.max())) if value_range is None and x.numel() else value_range
     data, hats = as_images(x, shape, values), as_images(x_hat, shape, values)
     columns = min(num_columns, len(data))
     pairs = [tile(torch.cat([a, b]), len(a)) for a, b in zip(data.split(columns), hats.split(columns), strict=True)]
-    height_pixels = sum(len(pair) for pair in pairs) + 2 * (len(pairs) - 1)
-    canvas = torch.ones(height_pixels, pairs[0].shape[1], 3, dtype=data.dtype)
-    ticks, top, height = [], 0, shape[1]
-    for pair in pairs:
-        canvas[top : top + len(pair), : pair.shape[1]] = pair
-        ticks += [top + 0.5 + height / 2, top + 1.5 + height * 1.5]
-        top += len(pair) + 2
-    width_inches, label_inches = 6.8, 1.2
-    height_inches = width_inches * canvas.shape[0] / canvas.shape[1]
-    figure = new_figure(width_inches + label_inches, height_inches, constrained=False)
+    return save(labelled([(["data", "reconstruction"], pair) for pair in pairs]), path)
+
+
+def labelled(blocks: Sequence[tuple[Sequence[str], Tensor]]) -> "Figure":
+    """Show tiled pictures one above the other, each with names at equal distances along its left side."""
+    gap = 2  # pixels between blocks
+    height = sum(len(canvas) for _, canvas in blocks) + gap * (len(blocks) - 1)
+    whole = torch.ones(height, max(canvas.shape[1] for _, canvas in blocks), 3, dtype=torch.float32)
+    ticks: dict[float, str] = {}
+    top = 0
+    for names, canvas in blocks:
+        whole[top : top + len(canvas), : canvas.shape[1]] = canvas
+        ticks |= {top + len(canvas) * (i + 0.5) / len(names) - 0.5: name for i, name in enumerate(names)}
+        top += len(canvas) + gap
+    width_inches = 6.8
+    label_inches = 0.2 + 0.078 * max(map(len, ticks.values()))
+    figure = new_figure(width_inches + label_inches, width_inches * whole.shape[0] / whole.shape[1], constrained=False)
     left = label_inches / (width_inches + label_inches)
     axes = figure.add_axes((left, 0.0, 1.0 - left, 1.0))
-    axes.imshow(canvas.numpy(), interpolation="nearest")
+    axes.imshow(whole.numpy(), interpolation="nearest")
     axes.set_xticks([])
-    axes.set_yticks(ticks, ["data", "reconstruction"] * len(pairs))
+    axes.set_yticks(list(ticks), list(ticks.values()))
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    return save(figure, path)
+    return figure
+
+
+def check_columns(num_columns: int) -> None:
+    """Raise a ValueError unless there is a column."""
+    if num_columns < 1:
+        raise ValueError(f"Expected num_columns of at least 1; got {num_columns}.")
 
 
 def as_images(x: Tensor, shape: Sequence[int], value_range: tuple[float, float] | None = None) -> Tensor:
@@ -135,6 +149,7 @@ def as_images(x: Tensor, shape: Sequence[int], value_range: tuple[float, float] 
 
 def tile(images: Tensor, num_columns: int) -> Tensor:
     """Lay ``(num, height, width, 3)`` pictures out row by row with gaps of one pixel."""
+    check_columns(num_columns)
     num, height, width, _ = images.shape
     num_columns = min(num_columns, num)
     num_rows = math.ceil(num / num_columns)

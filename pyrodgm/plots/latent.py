@@ -17,7 +17,7 @@ MAX_CLASSES = 20  # beyond this many distinct labels the colour is a scale, not 
 
 def latent_space(
     z: Tensor,
-    labels: Tensor | Sequence[float] | None = None,
+    labels: Tensor | Sequence[float] | Sequence[str] | None = None,
     path: str | os.PathLike[str] | None = None,
     *,
     title: str = "",
@@ -26,7 +26,8 @@ def latent_space(
 
     Args:
         z: Latent variables of shape ``(num, latent_dim)`` with ``latent_dim >= 2``.
-        labels: One number per row; up to 20 distinct ones are classes with a legend, more are a colour scale.
+        labels: One name or number per row; names, and up to 20 distinct numbers, are classes with a legend; more
+            numbers are a colour scale.
         path: Where to write the picture; None writes nothing.
         title: Text above the picture.
 
@@ -42,27 +43,27 @@ def latent_space(
     """
     if z.dim() != 2 or z.shape[1] < 2 or len(z) < 2:
         raise ValueError(f"Expected latent variables of shape (num >= 2, latent_dim >= 2); got {tuple(z.shape)}.")
-    points, names = principal_components(z.detach().cpu().to(torch.float64))
+    projected, names = principal_components(z.detach().cpu().to(torch.float64))
+    points = projected.numpy()
     figure = new_figure(6.4, 5.6)
     axes = figure.add_subplot()
     style: dict[str, Any] = {"s": 9.0, "alpha": 0.75, "linewidths": 0.0}
     if labels is None:
         axes.scatter(points[:, 0], points[:, 1], color="#33415c", **style)
     else:
-        values = torch.as_tensor(labels).detach().cpu()
+        values, classes = as_classes(labels)
         if values.shape != (len(z),):
             raise ValueError(f"Expected one label per row, shape {(len(z),)}; got {tuple(values.shape)}.")
-        classes = values.unique()
         if len(classes) <= MAX_CLASSES:
             from matplotlib import colormaps
 
             palette = colormaps["tab10" if len(classes) <= 10 else "tab20"]
-            for index, label in enumerate(classes):
-                chosen = points[values == label]
-                axes.scatter(chosen[:, 0], chosen[:, 1], color=palette(index), label=f"{label:g}", **style)
+            for index, (name, value) in enumerate(classes.items()):
+                chosen = points[(values == value).numpy()]
+                axes.scatter(chosen[:, 0], chosen[:, 1], color=palette(index), label=name, **style)
             axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2.5)
         else:
-            drawn = axes.scatter(points[:, 0], points[:, 1], c=values, cmap="viridis", **style)
+            drawn = axes.scatter(points[:, 0], points[:, 1], c=values.numpy(), cmap="viridis", **style)
             figure.colorbar(drawn, ax=axes, shrink=0.8)
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
@@ -70,6 +71,15 @@ def latent_space(
     axes.set_aspect("equal", adjustable="datalim")
     axes.spines[["top", "right"]].set_visible(False)
     return save(figure, path)
+
+
+def as_classes(labels: Tensor | Sequence[float] | Sequence[str]) -> tuple[Tensor, dict[str, float]]:
+    """Return the labels as numbers, and the number of each class's name; names keep the order in which they appear."""
+    if not isinstance(labels, Tensor) and labels and isinstance(labels[0], str):
+        classes = {str(name): float(index) for index, name in enumerate(dict.fromkeys(labels))}
+        return torch.tensor([classes[str(name)] for name in labels]), classes
+    values = torch.as_tensor(labels).detach().cpu()
+    return values, {f"{value:g}": float(value) for value in values.unique()}
 
 
 def principal_components(z: Tensor) -> tuple[Tensor, tuple[str, str]]:

@@ -66,7 +66,8 @@ def fit(
         splits: Has `train` and `valid`, each with `x` of shape `(num, *event_shape)` and `context` or None.
         folder: The run folder.
         training: Arguments of `Training`, and `batch_size` (128), `valid_batch_size` (1000), `patience` (validations
-            without a new best before stopping; none), `checkpoint_every` (1000 steps), `max_minutes` (none).
+            without a new best before stopping; none), `checkpoint_every` (1000 steps), `max_minutes` (none; a schedule
+            then ends with whichever ends first, and a run that is cut by time is not repeatable to the bit).
         trainer: Arguments of Lightning's `Trainer`, such as `max_epochs` or `gradient_clip_val`.
         seed: Seed of the noise and of the order of the data.
         config: The whole recipe, kept in `config.yaml`; its `model` section is what `load` builds.
@@ -121,10 +122,13 @@ def fit(
         )
         sizes = {key: run_settings[key] for key in ("batch_size", "valid_batch_size")}
         module = Training(model, seed=seed, **module_settings)
+        if minutes is not None:
+            module.time_share = lambda: report.elapsed() / minutes
         model.train()
         with warnings.catch_warnings():  # Lightning 2.6 asks torch 2.13 for a tree's leaf in the old way
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
-            engine.fit(module, Batches(splits, seed=seed, **sizes), ckpt_path=checkpoint, weights_only=True)
+            with pyro.validation_enabled(False):  # the data were checked above, and the losses are below
+                engine.fit(module, Batches(splits, seed=seed, **sizes), ckpt_path=checkpoint, weights_only=True)
     finally:
         lightning_log.setLevel(level)
     if engine.interrupted:

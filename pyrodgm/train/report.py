@@ -32,6 +32,7 @@ class Report(lightning.Callback):
         self.path, self.every, self.console = Path(path), every, console
         self.rows: list[dict[str, str]] = []
         self.minutes = 0.0  # of earlier runs that this one goes on from
+        self._start: float | None = None
         self._losses: list[Tensor] = []
         self._latest: dict[str, float] = {}
         self._progress: Progress | None = None
@@ -67,7 +68,7 @@ class Report(lightning.Callback):
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Close the bar."""
         self.look(trainer)
-        self.minutes += (time.monotonic() - self._start) / 60
+        self.minutes, self._start = self.elapsed(), None
         self._close()
 
     def on_exception(
@@ -75,6 +76,10 @@ class Report(lightning.Callback):
     ) -> None:
         """Close the bar."""
         self._close()
+
+    def elapsed(self) -> float:
+        """Return the minutes of training so far, those before the checkpoint included."""
+        return self.minutes + (0.0 if self._start is None else (time.monotonic() - self._start) / 60)
 
     def look(self, trainer: lightning.Trainer) -> None:
         """Write the mean of the losses since the last look.
@@ -98,17 +103,16 @@ class Report(lightning.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the minutes so far."""
-        return {"minutes": self.minutes + (time.monotonic() - self._start) / 60}
+        return {"minutes": self.elapsed()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the minutes of the run that this one goes on from."""
         self.minutes = state_dict["minutes"]
 
     def _add(self, trainer: lightning.Trainer, name: str, value: float) -> None:
-        minutes = self.minutes + (time.monotonic() - self._start) / 60
         lr = trainer.optimizers[0].param_groups[0]["lr"]
         row = {"epoch": str(trainer.current_epoch), "step": str(trainer.global_step)}
-        row |= {"time_minutes": f"{minutes:.3f}", name: f"{value:.6g}", "lr": f"{lr:.4g}"}
+        row |= {"time_minutes": f"{self.elapsed():.3f}", name: f"{value:.6g}", "lr": f"{lr:.4g}"}
         self.rows.append(row)
         self._latest[name] = value
         if trainer.is_global_zero:
@@ -126,8 +130,8 @@ class Report(lightning.Callback):
             self._progress.update(self._task, completed=trainer.global_step, description=text)
         elif name == "valid_nll" and time.monotonic() - self._line_time > SECONDS_BETWEEN_LINES:
             self._line_time = time.monotonic()
-            minutes = (time.monotonic() - self._start) / 60
-            self.console.print(f"{text} · step {trainer.global_step} · {minutes:.1f} min", highlight=False)
+            line = f"{text} · step {trainer.global_step} · {self.elapsed():.1f} min"
+            self.console.print(line, highlight=False, soft_wrap=True)
 
     def _write_rows(self) -> None:
         text = io.StringIO(newline="")

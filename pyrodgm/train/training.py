@@ -74,6 +74,7 @@ class Training(lightning.LightningModule):
         self.lr, self.weight_decay, self.schedule, self.warmup_steps = lr, weight_decay, schedule, warmup_steps
         self.average = None if ema_decay is None else WeightAverage(ema_decay)
         self.seed = seed
+        self.time_share: Callable[[], float] = lambda: 0.0  # of a limit of time that has passed; `fit` sets it
         self._valid: list[tuple[Tensor, int]] = []
 
     def loss(self, x: Tensor, context: Tensor | None = None) -> Tensor:
@@ -128,9 +129,9 @@ class Training(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def factor(self, step: int, total: float) -> float:
-        """Return the factor on `lr` after `step` of `total` steps."""
+        """Return the factor on `lr` after `step` of `total` steps; a limit of time that runs out first counts instead."""
         warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
-        done = min(1.0, step / total)
+        done = min(1.0, max(step / total, self.time_share()))
         decay = {"none": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}[self.schedule]
         return warmup * decay
 

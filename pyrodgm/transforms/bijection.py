@@ -127,6 +127,16 @@ class Inverse(Bijection):
         """The map that was turned."""
         return self.bijection
 
+    def _call(self, x: Tensor) -> Tensor:
+        return self.bijection._inverse(x)  # through its memory of the last pair
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        return self.bijection._call(y)
+
+    def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return the log-determinant at ``x`` from the turned map's."""
+        return -self.bijection.log_abs_det_jacobian(y, x)
+
 
 class Conditioned(Transform):
     """A bijection with its context bound: the plain transform that Pyro's distributions take."""

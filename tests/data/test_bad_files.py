@@ -85,16 +85,16 @@ def test_a_row_with_no_number_is_named(value: str, tmp_path: Path) -> None:
 
 def test_a_word_in_a_column_of_numbers_is_named(tmp_path: Path) -> None:
     write(tmp_path, "uci_tabular/banknote_authentication.csv", b"1,2,3,4,0\n1,2,x,4,0\n")
-    with pytest.raises(ValueError, match="Expected numbers in columns .*Repair that row"):
+    with pytest.raises(ValueError, match=r"Expected numbers in columns .*Repair that row"):
         data.uci_tabular("banknote", tmp_path)
 
 
 def test_the_nearest_name_is_suggested(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="got 'nlcts'. Did you mean 'nltcs'"):
+    with pytest.raises(ValueError, match=r"got 'nlcts'. Did you mean 'nltcs'"):
         data.debd("nlcts", tmp_path)
-    with pytest.raises(ValueError, match="got 'redwine'. Did you mean 'red_wine'"):
+    with pytest.raises(ValueError, match=r"got 'redwine'. Did you mean 'red_wine'"):
         data.uci_tabular("redwine", tmp_path)
-    with pytest.raises(ValueError, match="got 'boston'. Did you mean 'bostonHousing'"):
+    with pytest.raises(ValueError, match=r"got 'boston'. Did you mean 'bostonHousing'"):
         data.uci_regression("boston", tmp_path)
 
 

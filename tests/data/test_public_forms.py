@@ -38,7 +38,7 @@ def test_binarized_mnist_as_amat(tmp_path: Path) -> None:
     assert same(splits, data.binarized_mnist(str(tmp_path / "packed")))
     assert np.array_equal(splits.train.x.numpy(), parts["train"])
     (folder / "binarized_mnist_valid.amat").unlink()
-    with pytest.raises(FileNotFoundError, match="binarized_mnist_valid.amat for binarized_mnist"):
+    with pytest.raises(FileNotFoundError, match=r"binarized_mnist_valid.amat for binarized_mnist"):
         data.binarized_mnist(tmp_path / "text")
 
 

@@ -25,9 +25,10 @@ def draw_all(folder: Path) -> dict[str, Figure]:
     return {
         "samples": plots.samples_grid(x, (1, 8, 8), folder / "samples.png"),
         "rgb": plots.samples_grid(torch.rand(3, 3, 4, 5), (3, 4, 5), folder / "rgb.png", num_columns=8),
+        "two": plots.samples_grid({"data": x, "a model": x[:4]}, (1, 8, 8), folder / "two.png", num_columns=5),
         "reconstructions": plots.reconstructions(x, 1 - x, (1, 8, 8), folder / "reconstructions.png", num_columns=4),
         "density": plots.density_2d(
-            {"exact": NORMAL, "function": lambda p: NORMAL.log_prob(p)}, LIMITS, folder / "d.png", points=z[:, :2]
+            {"points": z[:, :2], "exact": NORMAL, "function": lambda p: NORMAL.log_prob(p)}, LIMITS, folder / "d.png"
         ),
         "curves": plots.training_curves(csv, folder / "curves.png"),
         "latent": plots.latent_space(z, torch.arange(40) % 10, folder / "latent.png", title="z"),
@@ -103,6 +104,12 @@ def test_principal_components_do_not_depend_on_the_order_of_rows() -> None:
     torch.testing.assert_close(torch.tensor(first.data), torch.tensor(second.data).flip(0))
 
 
+def test_classes_are_named_in_order_of_appearance() -> None:
+    axes = plots.latent_space(torch.randn(4, 2), ["prior", "data", "prior", "data"]).axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["prior", "data"]
+    assert [len(drawn.get_offsets()) for drawn in axes.collections] == [2, 2]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -114,6 +121,7 @@ def test_principal_components_do_not_depend_on_the_order_of_rows() -> None:
         (lambda: plots.reconstructions(torch.rand(2, 4), torch.rand(3, 4), (1, 2, 2)), "got 3 and 2"),
         (lambda: plots.density_2d(NORMAL, (1, 0, 0, 1)), "that increase; got (1, 0, 0, 1)"),
         (lambda: plots.density_2d(lambda p: p, LIMITS), "got (10000, 2)"),
+        (lambda: plots.density_2d(torch.rand(5, 3), LIMITS), "Expected points of shape (num, 2); got (5, 3)"),
         (lambda: plots.training_curves({}), "Expected names of series among []"),
         (lambda: plots.training_curves({"a": [1.0]}, names=["b"]), "among ['a']; got ['b']"),
         (lambda: plots.latent_space(torch.rand(5, 1)), "got (5, 1)"),

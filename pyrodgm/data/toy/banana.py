@@ -23,7 +23,7 @@ class Banana(Planar):
     curvature: Tensor
 
     def __init__(
-        self, scale: float | Tensor = 2.0, curvature: float | Tensor = 0.5, *, validate_args: bool | None = None
+        self, scale: float | Tensor = 1.5, curvature: float | Tensor = 0.5, *, validate_args: bool | None = None
     ) -> None:
         super().__init__(scale=scale, curvature=curvature, validate_args=validate_args)
 
@@ -42,7 +42,7 @@ class Banana(Planar):
         return self.curvature * (first**2 - self.scale**2)
 
 
-def banana(*, scale: float = 2.0, curvature: float = 0.5) -> Banana:
+def banana(*, scale: float = 1.5, curvature: float = 0.5) -> Banana:
     """Gaussian bent along a parabola, a long-standing test of samplers.
 
     Args:

@@ -1,0 +1,113 @@
+"""One line a public object: named constructors over which the contracts run."""
+
+import pyro.distributions as dist
+import torch
+
+from pyrodgm import Embedded, Fixed, Flow, Neural, distributions, flows, heads, infer, models, nn, transforms
+
+HEADS = {
+    "Bernoulli, one variable": lambda: heads.Bernoulli(),
+    "Bernoulli, image": lambda: heads.Bernoulli((1, 4, 4)),
+    "Categorical, one variable": lambda: heads.Categorical(5),
+    "Categorical, image": lambda: heads.Categorical(3, (2, 4, 4)),
+    "Normal, vector": lambda: heads.Normal(3),
+    "Normal, image": lambda: heads.Normal((1, 4, 3)),
+    "Normal, one scale": lambda: heads.Normal(3, shared_scale=True),
+    "Delta": lambda: heads.Delta(3),
+}
+
+UNIVARIATES = {
+    "Shift": lambda: transforms.Shift(),
+    "Affine": lambda: transforms.Affine(),
+    "RationalQuadraticSpline": lambda: transforms.RationalQuadraticSpline(num_bins=5, bound=4.0),
+}
+
+
+def coupling(dim, univariate, context_dim=0, flip=False):
+    staying = dim - dim // 2 if flip else dim // 2
+    net = nn.MLP(staying, univariate.num_params * (dim - staying), hidden_dims=(16,), context_dim=context_dim)
+    return transforms.Coupling(dim, univariate, net, flip=flip, context_dim=context_dim)
+
+
+def autoregressive(dim, univariate, context_dim=0, order=None):
+    net = nn.MaskedMLP(dim, univariate.num_params, hidden_dims=(16, 17), context_dim=context_dim, order=order)
+    return transforms.MaskedAutoregressive(univariate, net)
+
+
+BIJECTIONS = {  # name: (constructor, number of features)
+    "Permute": (lambda: transforms.Permute([2, 0, 3, 1]), 4),
+    "Flip": (lambda: transforms.Flip(), 3),
+    "Elementwise Affine": (lambda: transforms.Elementwise(transforms.Affine(), 3), 3),
+    "Elementwise spline": (lambda: transforms.Elementwise(transforms.RationalQuadraticSpline(), 3), 3),
+    "Coupling Affine": (lambda: coupling(5, transforms.Affine()), 5),
+    "Coupling Affine, flipped, context": (lambda: coupling(5, transforms.Affine(), 2, flip=True), 5),
+    "Coupling Shift, one feature, context": (lambda: coupling(1, transforms.Shift(), 2), 1),
+    "Coupling spline": (lambda: coupling(4, transforms.RationalQuadraticSpline(), 2), 4),
+    "MaskedAutoregressive Affine": (lambda: autoregressive(5, transforms.Affine()), 5),
+    "MaskedAutoregressive, order, context": (lambda: autoregressive(4, transforms.Affine(), 2, [2, 0, 3, 1]), 4),
+    "MaskedAutoregressive, one feature": (lambda: autoregressive(1, transforms.Affine()), 1),
+    "MaskedAutoregressive spline": (lambda: autoregressive(3, transforms.RationalQuadraticSpline()), 3),
+    "Inverse": (lambda: transforms.Inverse(autoregressive(3, transforms.Affine(), 2)), 3),
+    "Compose": (lambda: transforms.Compose([coupling(3, transforms.Affine(), 2), transforms.Flip()]), 3),
+}
+
+CAUSAL_NETS = {
+    "MaskedMLP": lambda: nn.MaskedMLP(5, 2, hidden_dims=(32, 33)),
+    "MaskedMLP, order, context": lambda: nn.MaskedMLP(5, 3, hidden_dims=(32,), context_dim=2, order=[3, 1, 4, 0, 2]),
+    "MaskedMLP, one feature": lambda: nn.MaskedMLP(1, 2, hidden_dims=(8,), activation=torch.nn.Tanh),
+}
+
+NETWORKS = {  # name: (constructor, input shape, output width)
+    "MLP": (lambda: nn.MLP(3, 4), (3,), 4),
+    "MLP, linear": (lambda: nn.MLP(3, 4, hidden_dims=()), (3,), 4),
+    "ResidualMLP": (lambda: nn.ResidualMLP(3, 4), (3,), 4),
+    "ConvEncoder": (lambda: nn.ConvEncoder((3, 8, 9), 4, channels=(4, 8)), (3, 8, 9), 4),
+    "ConvDecoder": (lambda: nn.ConvDecoder(3, (1, 5, 7), num_params=2, channels=(8, 4)), (3,), 70),
+}
+
+FLOWS = {
+    "nice": flows.nice,
+    "realnvp": flows.realnvp,
+    "maf": flows.maf,
+    "iaf": flows.iaf,
+    "spline_coupling": flows.spline_coupling,
+    "spline_autoregressive": flows.spline_autoregressive,
+}
+
+
+def flow(build, dim, context_dim=0):
+    return lambda: build(dim, context_dim, num_layers=2, hidden_dims=(16,))
+
+
+CONDITIONALS = {  # name: (constructor, whether the integral is checked)
+    "Fixed": (lambda: Fixed(dist.Normal(torch.zeros(2), torch.ones(2)).to_event(1)), True),
+    "Fixed StandardNormal": (lambda: Fixed(distributions.StandardNormal(2)), True),
+    "Neural Normal": (lambda: Neural(nn.MLP(3, 4, hidden_dims=(8,)), heads.Normal(2)), True),
+    "Neural Bernoulli": (lambda: Neural(nn.MLP(3, 4, hidden_dims=(8,)), heads.Bernoulli((1, 2, 2))), True),
+    "Neural Categorical": (lambda: Neural(nn.MLP(3, 3, hidden_dims=(8,)), heads.Categorical(3)), True),
+    "Neural image": (lambda: Neural(nn.ConvEncoder((1, 8, 8), 4, channels=(4,)), heads.Normal(2)), False),
+    "Embedded": (lambda: Embedded(nn.MLP(3, 4, hidden_dims=(8,)), flows.iaf(2, 4, hidden_dims=(16,))), True),
+    "Flow": (lambda: Flow(transforms.Elementwise(transforms.Affine(), 2), Fixed(distributions.StandardNormal(2))), True),
+    **{f"{name}, one feature": (flow(build, 1), True) for name, build in FLOWS.items()},
+    **{f"{name}, one feature, context": (flow(build, 1, 3), True) for name, build in FLOWS.items()},
+    **{f"{name}, two features, context": (flow(build, 2, 3), True) for name, build in FLOWS.items()},
+    **{f"{name}, odd": (flow(build, 5), False) for name, build in FLOWS.items()},
+}
+
+MODELS = {  # name: (constructor, data, width of the context)
+    "VAE": (lambda: models.vae(6, 2, hidden_dims=(16,)), "binary", 0),
+    "VAE, flow prior": (lambda: models.vae(6, 2, prior=flows.realnvp(2, hidden_dims=(8,)), hidden_dims=(16,)), "binary", 0),
+    "VAE, context": (lambda: models.vae(6, 2, context_dim=3, prior=flows.maf(2, 3), hidden_dims=(16,)), "binary", 3),
+    "VAE, IAF posterior": (
+        lambda: models.vae(6, 2, posterior=Embedded(nn.MLP(6, 8), flows.iaf(2, 8, num_layers=2)), hidden_dims=(16,)),
+        "binary",
+        0,
+    ),
+    "Density": (lambda: models.Density(flows.maf(6, hidden_dims=(16,))), "real", 0),
+    "Density, context": (lambda: models.Density(flows.spline_coupling(6, 3, hidden_dims=(16,))), "real", 3),
+    "Dequantized": (lambda: models.Dequantized(flows.maf(6, hidden_dims=(16,)), num_levels=2), "binary", 0),
+}
+
+# Public names whose contract is their kind's, tested above through concrete cases, or in a test of their own.
+CONTRACTS = (heads.Head, transforms.Bijection, transforms.Univariate, models.Model, models.Program)
+COVERED_ELSEWHERE = (models.VAE, flows.Flow, flows.FlowDistribution, infer.log_evidence, infer.ReparameterizedELBO)

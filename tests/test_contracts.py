@@ -1,0 +1,46 @@
+"""Every public object passes the contract of its kind, on every case."""
+
+import pytest
+import torch
+
+from pyrodgm import testing
+from tests import cases
+
+
+@pytest.mark.parametrize("name", cases.HEADS)
+def test_head(name):
+    testing.check_head(cases.HEADS[name]())
+
+
+@pytest.mark.parametrize("name", cases.UNIVARIATES)
+def test_univariate(name):
+    testing.check_univariate(cases.UNIVARIATES[name]())
+
+
+@pytest.mark.parametrize("name", cases.BIJECTIONS)
+def test_bijection(name):
+    testing.check_bijection(*cases.BIJECTIONS[name])
+
+
+@pytest.mark.parametrize("name", cases.CAUSAL_NETS)
+def test_causal_net(name):
+    testing.check_causal_net(cases.CAUSAL_NETS[name]())
+
+
+@pytest.mark.parametrize("name", cases.NETWORKS)
+def test_network(name):
+    make, input_shape, output_dim = cases.NETWORKS[name]
+    testing.check_network(make(), input_shape, output_dim)
+
+
+@pytest.mark.parametrize("name", cases.CONDITIONALS)
+def test_conditional(name):
+    make, integrates = cases.CONDITIONALS[name]
+    testing.check_conditional(make, integrates=integrates)
+
+
+@pytest.mark.parametrize("name", cases.MODELS)
+def test_model(name):
+    make, kind, context_dim = cases.MODELS[name]
+    x = torch.rand(8, 6).round() if kind == "binary" else torch.randn(8, 6)
+    testing.check_model(make, x, torch.randn(8, context_dim) if context_dim else None)

@@ -1,0 +1,31 @@
+"""Every example runs with tiny settings and leaves pictures; one without settings here fails."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SETTINGS = {
+    "00_fit_a_flow": ["--steps", "3", "--points", "300"],
+    "10_vae": ["--steps", "3", "--particles", "2"],
+    "20_flow_prior_vae": ["--steps", "3", "--particles", "2"],
+    "30_your_own_pyro_model": ["--steps", "3", "--nuts", "4"],
+    "demo": ["--steps", "3", "--particles", "2"],
+}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.stem)
+def test_example_runs_and_draws(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert path.stem in SETTINGS, f"give {path.name} tiny settings in {Path(__file__).name}"
+    assert len(path.read_text().splitlines()) <= 120, f"{path.name} is too long to be read from top to bottom"
+    torch.set_default_dtype(torch.float32)  # as for whoever runs it
+    runpy.run_path(str(path))["main"]([*SETTINGS[path.stem], "--seed", "1", "--out", str(tmp_path)])
+    pictures = list(tmp_path.glob("*.png"))
+    assert pictures
+    for picture in pictures:
+        with Image.open(picture) as image:
+            assert min(image.size) > 100
+    assert capsys.readouterr().out.strip()
