@@ -1,6 +1,6 @@
 """Deep generative models for Pyro: modules make distributions, programs sample them, objectives score them."""
 
-from pyrodgm import data, distributions, flows, heads, infer, models, nn, plots, transforms
+from pyrodgm import distributions, flows, heads, infer, models, nn, transforms
 from pyrodgm.conditional import Conditional, Embedded, Fixed, Neural
 from pyrodgm.flows.flow import Flow
 
@@ -12,13 +12,11 @@ __all__ = [
     "Fixed",
     "Flow",
     "Neural",
-    "data",
     "distributions",
     "flows",
     "heads",
     "infer",
     "models",
     "nn",
-    "plots",
     "transforms",
 ]

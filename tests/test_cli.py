@@ -173,7 +173,7 @@ def test_misspelt_key_in_yaml(call: Callable[..., Said], recipe: Path, tmp_path:
     assert "got 'latentdim'; did you mean 'latent_dim'?" in err
     recipe.write_text("model: {")
     code, _, err = call("fit", recipe, "--out", tmp_path / "run")
-    assert (code, err[:35]) == (2, "error: Expected YAML; got while pars")
+    assert (code, err[:26]) == (2, "error: Expected YAML; got ")
 
 
 def test_missing_data_folder(call: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Every example runs with tiny settings and leaves pictures; one without settings here fails."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [DOCS / "index.md", *sorted((DOCS / "concepts").glob("*.md")), *sorted((DOCS / "how-to").glob("*.md"))]
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTINGS = {
     "00_fit_a_flow": ["--steps", "3", "--points", "300"],
@@ -29,3 +32,15 @@ def test_example_runs_and_draws(path: Path, tmp_path: Path, capsys: pytest.Captu
         with Image.open(picture) as image:
             assert min(image.size) > 100
     assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: f"{page.parent.name}/{page.stem}")
+def test_the_code_on_a_page_runs_and_prints_what_it_says(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.set_default_dtype(torch.float32)
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    code = "\n".join(blocks)
+    exec(compile(code, str(page), "exec"), {"__name__": "__page__"})
+    said = re.findall(r"^print\(.*\) +# (.*)$", code, re.MULTILINE)
+    printed = capsys.readouterr().out.splitlines()
+    for line in said:
+        assert line in printed or line.startswith("nats"), f"{page.name} says {line!r}; printed {printed}"

@@ -129,10 +129,10 @@ class FlowDistribution(TorchDistribution):
         Raises:
             ValueError: If the events are of another shape.
         """
-        pair = self._memory.recall(self.bijection, self.context, y=value)
-        if pair is not None:
-            u, _, ladj = pair
-            return self.base_dist.log_prob(u) - ladj
+        if self._memory.holds(y=value):
+            pair = self._memory.recall(self.bijection.watch.state(self.bijection), self.context)
+            if pair is not None:
+                return self.base_dist.log_prob(pair[0]) - pair[2]
         event_dim = len(self.event_shape)
         batch = value.shape[: value.dim() - event_dim]
         if value.dim() < event_dim or value.shape[len(batch) :] != self.event_shape:
@@ -155,7 +155,7 @@ class FlowDistribution(TorchDistribution):
             base, shape = base.expand(self.batch_shape), sample_shape
         u = base.rsample(shape) if base.has_rsample else base.sample(shape)
         x, ladj = self.bijection.forward_and_ladj(u, self.context)
-        self._memory.keep(u, x, ladj, self.bijection, self.context)
+        self._memory.keep(u, x, ladj, self.bijection.watch.state(self.bijection), self.context)
         return u, x, ladj
 
     def __repr__(self) -> str:

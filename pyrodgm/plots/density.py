@@ -24,7 +24,7 @@ def density_2d(
     limits: tuple[float, float, float, float],
     path: str | os.PathLike[str] | None = None,
     *,
-    resolution: int = 200,
+    resolution: int = 150,
     color_map: str = "magma",
 ) -> "Figure":
     """Draw one density over the plane, or several side by side on one colour scale, and points beside them.

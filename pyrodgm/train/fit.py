@@ -18,7 +18,7 @@ from pyrodgm.train.batches import Batches
 from pyrodgm.train.best import BestWeights
 from pyrodgm.train.build import build, check_keys, plain_value, type_hints
 from pyrodgm.train.checkpoints import Checkpoints, WholeFiles, latest_checkpoint
-from pyrodgm.train.config import format_yaml, read_config
+from pyrodgm.train.config import SECTIONS, format_yaml, parse_yaml
 from pyrodgm.train.export import CONFIG, WEIGHTS, export, load_weights, save_weights
 from pyrodgm.train.files import read_json, write_json, write_text
 from pyrodgm.train.machine import describe_machine
@@ -92,8 +92,8 @@ def fit(
     folder = Path(folder)
     module_settings, run_settings = split_settings(training or {})
     trainer_settings = check_trainer(trainer or {})
-    whole = {"description": None, "seed": seed, "data": None, "model": None, **(config or {})}
-    whole |= {"training": dict(training or {}), "trainer": dict(trainer or {})}
+    whole = {"model": None, **(config or {})}
+    whole |= {"seed": seed, "training": dict(training or {}), "trainer": dict(trainer or {})}
     start_or_go_on(folder, whole)
     if finished(folder):
         load_weights(model, folder / WEIGHTS)
@@ -175,19 +175,19 @@ def start_or_go_on(folder: Path, config: Mapping[str, Any]) -> None:
     Raises:
         ValueError: If the folder holds a run of another configuration.
     """
-    text = format_yaml(plain(config))
+    text = format_yaml(plain({section: config.get(section) for section in SECTIONS}))
     path = folder / "config.yaml"
     if not path.is_file():
         if (folder / "metrics.csv").exists() or (folder / CONFIG).exists():
             raise ValueError(f"Expected a run folder or a new one; got {folder}, which has files but no config.yaml.")
         write_text(path, text)
     elif path.read_text() != text:
-        old, new = flat(read_config(path)), flat(plain(config))
-        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-        raise ValueError(
-            f"Expected the configuration of the run in {folder}; got another {', '.join(changed) or 'order of keys'}; "
-            "choose another folder for a new run."
-        )
+        old, new = flat(parse_yaml(path.read_text())), flat(parse_yaml(text))
+        if changed := [key for key in {**old, **new} if old.get(key) != new.get(key)]:
+            raise ValueError(
+                f"Expected the configuration of the run in {folder}; got another {', '.join(changed)}; "
+                "choose another folder for a new run."
+            )
 
 
 def split_settings(training: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -129,7 +129,7 @@ class Training(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def factor(self, step: int, total: float) -> float:
-        """Return the factor on `lr` after `step` of `total` steps; a limit of time that runs out first counts instead."""
+        """Return the factor on `lr` after `step` of `total` steps, or of the time, whichever ends first."""
         warmup = min(1.0, (step + 1) / self.warmup_steps) if self.warmup_steps else 1.0
         done = min(1.0, max(step / total, self.time_share()))
         decay = {"none": 1.0, "linear": 1 - done, "cosine": 0.5 * (1 + math.cos(math.pi * done))}[self.schedule]

@@ -9,7 +9,7 @@ from pyro.distributions.torch_transform import TransformModule
 from torch import Tensor
 from torch.distributions import Transform, constraints
 
-from pyrodgm.transforms.memory import Memory
+from pyrodgm.transforms.memory import Memory, Watch
 
 
 class Bijection(TransformModule, ConditionalTransform):
@@ -30,6 +30,7 @@ class Bijection(TransformModule, ConditionalTransform):
         self._event_dim = event_dim
         self.context_dim = context_dim
         self._memory = Memory()
+        self.watch = Watch()
 
     @property
     def event_dim(self) -> int:
@@ -177,23 +178,23 @@ class Conditioned(Transform):
 def remembered_forward(bijection: Bijection, memory: Memory, x: Tensor, context: Tensor | None) -> Tensor:
     """Compute ``y`` and remember the pair."""
     y, ladj = bijection.forward_and_ladj(x, context)
-    memory.keep(x, y, ladj, bijection, context)
+    memory.keep(x, y, ladj, bijection.watch.state(bijection), context)
     return y
 
 
 def remembered_inverse(bijection: Bijection, memory: Memory, y: Tensor, context: Tensor | None) -> Tensor:
     """Return the remembered ``x`` of this very ``y``, or compute it and remember the pair."""
-    pair = memory.recall(bijection, context, y=y)
+    pair = memory.recall(bijection.watch.state(bijection), context) if memory.holds(y=y) else None
     if pair is not None:
         return pair[0]
     x, ladj = bijection.inverse_and_ladj(y, context)
-    memory.keep(x, y, -ladj, bijection, context)
+    memory.keep(x, y, -ladj, bijection.watch.state(bijection), context)
     return x
 
 
 def remembered_ladj(bijection: Bijection, memory: Memory, x: Tensor, y: Tensor, context: Tensor | None) -> Tensor:
     """Return the remembered log-determinant of this very pair, or compute it."""
-    pair = memory.recall(bijection, context, x=x, y=y)
+    pair = memory.recall(bijection.watch.state(bijection), context) if memory.holds(x=x, y=y) else None
     return pair[2] if pair is not None else cast(tuple[Tensor, Tensor], bijection.forward_and_ladj(x, context))[1]
 
 

@@ -26,7 +26,7 @@ SCRIPT = """
         def __call__(self, model, guide):
             loss = infer.ReparameterizedELBO()(model, guide)
             def call(x):
-                Objective.calls += model.training
+                Objective.calls += 1
                 if Objective.calls == int(sys.argv[2]):
                     os.kill(os.getpid(), signal.SIGKILL)
                 return loss(x)
@@ -45,7 +45,7 @@ class StoppedError(Exception):
 
 
 class StopAt:
-    """An objective that raises at its n-th training batch: what is on disk then is what SIGKILL would leave."""
+    """An objective that raises at its n-th batch, validation counted: what is on disk is what SIGKILL would leave."""
 
     def __init__(self, at: int) -> None:
         self.at, self.calls = at, 0
@@ -54,7 +54,7 @@ class StopAt:
         loss = infer.ReparameterizedELBO()(model, guide)
 
         def call(x):
-            self.calls += model.training
+            self.calls += 1
             if self.calls == self.at:
                 raise StoppedError
             return loss(x)
@@ -104,11 +104,11 @@ def test_sigkill_in_mid_epoch(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("num", "stops"),
-    [(14, range(2, 17)), (4, range(2, 5)), (7, range(2, 9))],
+    [(14, range(2, 21)), (4, range(2, 9)), (7, range(2, 13))],
     ids=["4 batches", "1 batch", "2 batches"],
 )
 def test_stopped_anywhere(tmp_path: Path, num: int, stops: range) -> None:
-    """Four epochs of four batches, of one or of two, stopped before each of their steps."""
+    """Four epochs of four batches, of one or of two, stopped in each of their steps and validations."""
     run(tmp_path / "whole", num=num)
     for stop in stops:
         folder = tmp_path / str(stop)
@@ -143,7 +143,7 @@ def test_all_checkpoints_truncated(tmp_path: Path) -> None:
         run(tmp_path, stop_at=8)
     for path in checkpoints(tmp_path / "checkpoints"):
         path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match=r"Expected a complete checkpoint at .*step=000000007.ckpt; got a torn"):
+    with pytest.raises(ValueError, match=r"Expected a complete checkpoint at .*step=000000006\.ckpt; got a torn"):
         latest_checkpoint(tmp_path / "checkpoints")
 
 
