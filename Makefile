@@ -27,7 +27,7 @@ docs: $(VENV)/.dev  ## build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.bench $(VENV)/.dev  ## measure the speed beside the peers, into docs/results
-	@$(BIN)/python -m pytest -o addopts= -q -s tests/benchmarks
+	@$(BIN)/python -m tests.benchmarks --out docs/results/speed.md
 
 results: $(VENV)/.train  ## fit and evaluate every recipe (RECIPES="a b" for some), into runs/results
 	@set -e; for name in $(RECIPES); do \

@@ -1,11 +1,13 @@
 """Settings of the documentation: `sphinx-build -W docs docs/_build/html`."""
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))  # for gallery_pictures
 
-import pyrodgm  # noqa: F401, E402 -- fails here, with a clear error, where the package is not installed
+import pyrodgm  # noqa: F401 -- fails here, with a clear error, where the package is not installed
 
 project = "pyrodgm"
 author = "The pyrodgm authors"
@@ -32,6 +34,9 @@ autosummary_generate = True
 autosummary_generate_overwrite = True
 autosummary_imported_members = True
 autosummary_ignore_module_all = False
+autosummary_filename_map = {
+    "pyrodgm.models.vae": "pyrodgm.models.vae_builder"
+}  # not VAE.html where case is no difference
 autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_typehints = "signature"
 autodoc_class_signature = "mixed"
@@ -59,3 +64,18 @@ sphinx_gallery_conf = {
 html_theme = "furo"
 html_title = "pyrodgm"
 html_show_sphinx = False
+
+SHAPE = re.compile(r"\(\*[^()]*(?:\([^()]*\)[^()]*)*\)")
+
+
+def shapes_as_code(app: Any, what: str, name: str, obj: object, options: Any, lines: list[str]) -> None:
+    """Set shapes such as (*batch, 2) as code, so that their star starts no emphasis."""
+    for number, line in enumerate(lines):
+        parts = line.split("`")  # what stands at even places is text
+        parts[::2] = [SHAPE.sub(r"``\g<0>``", part) for part in parts[::2]]
+        lines[number] = "`".join(parts)
+
+
+def setup(app: Any) -> None:
+    """Connect what Sphinx calls."""
+    app.connect("autodoc-process-docstring", shapes_as_code)

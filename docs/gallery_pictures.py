@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import torch
 from sphinx_gallery.scrapers import figure_rst
 
 OUT = Path(__file__).parent / "_build" / "examples"
@@ -13,6 +14,7 @@ def arguments(gallery_conf: dict[str, Any], script_vars: dict[str, Any]) -> list
     """Return the example's command line: its default settings, and an empty folder to write to."""
     folder = folder_of(script_vars["src_file"])
     shutil.rmtree(folder, ignore_errors=True)
+    torch.set_num_threads(1)  # networks this small gain nothing from more, and wait where cores are shared
     return ["--out", str(folder)]
 
 

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Fit, report the divergences, and draw."""
     parser = argparse.ArgumentParser(description="Flows on a two-dimensional density")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=800)
     parser.add_argument("--points", type=int, default=20_000)
     parser.add_argument("--out", type=Path, default=Path("runs/examples/00_fit_a_flow"))
     args = parser.parse_args(argv)

@@ -46,15 +46,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train, report test bounds, and draw."""
     parser = argparse.ArgumentParser(description="A VAE on digits")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--particles", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--particles", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path("runs/examples/10_vae"))
     args = parser.parse_args(argv)
     pyro.set_rng_seed(args.seed)
 
     splits = data.digits()
     x = splits.test.x
-    vae = models.vae(64, 8, hidden_dims=(256,))
+    vae = models.vae(64, 8, hidden_dims=(128,))
     losses = train(vae, splits.train.x, args.steps)
 
     with torch.no_grad():

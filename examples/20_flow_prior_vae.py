@@ -6,7 +6,8 @@ The posteriors of all data together, averaged, seldom look like a standard norma
 decoded to anything real, and every sample from there is a bad one. A flow as the prior learns where the posteriors
 lie. The program does not change: a flow is a module that makes a distribution, as any prior is.
 
-Two models on the same digits, which differ in one argument, are compared on the same test pictures.
+Two models on the same digits, which differ in one argument, are compared on the same pictures. They have two latent
+variables only, so that the priors can be drawn.
 """  # noqa: D205, D212, D415
 
 import argparse
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from pyrodgm import data, flows, infer, models, plots
 
-LATENT_DIM = 8
+LATENT_DIM = 2
 
 
 # %%
@@ -44,16 +45,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Train both, compare them and draw."""
     parser = argparse.ArgumentParser(description="Standard and RealNVP priors for a VAE")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--particles", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--particles", type=int, default=200)
     parser.add_argument("--out", type=Path, default=Path("runs/examples/20_flow_prior_vae"))
     args = parser.parse_args(argv)
     pyro.set_rng_seed(args.seed)
 
     splits = data.digits()
     vaes = {
-        "standard": models.vae(64, LATENT_DIM, hidden_dims=(256,)),
-        "realnvp": models.vae(64, LATENT_DIM, hidden_dims=(256,), prior=flows.realnvp(LATENT_DIM, num_layers=6)),
+        "standard": models.vae(64, LATENT_DIM, hidden_dims=(128,)),
+        "realnvp": models.vae(64, LATENT_DIM, hidden_dims=(128,), prior=flows.realnvp(LATENT_DIM, num_layers=6)),
     }
     log_px = {}
     for name, vae in vaes.items():
@@ -65,11 +66,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     gain = log_px["realnvp"] - log_px["standard"]
     print(f"gain of the flow: {gain.mean():.2f} nats, standard error {gain.std() / len(gain) ** 0.5:.2f} (paired)")
 
-    vae = vaes["realnvp"]
-    z = torch.cat([vae.encode(splits.train.x), vae.prior().sample((len(splits.train.x),))])
-    is_prior = torch.arange(len(z)) >= len(splits.train.x)
-    title = "RealNVP prior: posterior means of the data (0) and draws from the prior (1)"
-    plots.latent_space(z, is_prior.long(), args.out / "latent.png", title=title)
+    for name, vae in vaes.items():
+        z = vae.encode(splits.train.x)
+        reach = 1.2 * z.abs().max().item()
+        panels = {"posterior means of the data": z, f"{name} prior": vae.prior()}
+        plots.density_2d(panels, (-reach, reach, -reach, reach), args.out / f"prior_{name}.png")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--nuts", type=int, default=150, help="number of NUTS draws, after half as many for warm-up")
+    parser.add_argument("--nuts", type=int, default=100, help="number of NUTS draws, after half as many for warm-up")
     parser.add_argument("--out", type=Path, default=Path("runs/examples/30_your_own_pyro_model"))
     args = parser.parse_args(argv)
     pyro.set_rng_seed(args.seed)

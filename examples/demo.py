@@ -93,5 +93,5 @@ def draw(out: Path, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)  # more would only wait for each other on networks of this size
+    torch.set_num_threads(1)  # networks this small gain nothing from more, and wait where cores are shared
     main()

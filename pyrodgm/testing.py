@@ -3,12 +3,14 @@
 import copy
 import pickle
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import pyro
 import torch
 from pyro.distributions import ConditionalTransformedDistribution, TransformedDistribution
 from pyro.infer import SVI, Predictive, Trace_ELBO
-from pyro.optim import Adam
+from pyro.optim import Adam  # type: ignore[attr-defined]
 from torch import Tensor, nn
 
 from pyrodgm.conditional import Conditional
@@ -31,6 +33,8 @@ __all__ = [
     "check_univariate",
 ]
 
+SomeModule = TypeVar("SomeModule", bound=nn.Module)
+
 BATCHES: tuple[tuple[int, ...], ...] = ((), (5,), (2, 5), (2, 1, 3))
 BATCHES_AND_NONE = (*BATCHES, (0,))  # torch's own Independent and Categorical cannot score an empty batch
 
@@ -48,7 +52,7 @@ def close(actual: Tensor, expected: Tensor, what: str, *, tolerance: float = 1e-
     )
 
 
-def perturb(module: nn.Module, scale: float = 0.1) -> nn.Module:
+def perturb(module: SomeModule, scale: float = 0.1) -> SomeModule:
     """Move every parameter away from its start, so that nothing holds by initialisation alone."""
     with torch.no_grad():
         for parameter in module.parameters():
@@ -63,7 +67,9 @@ def dtype_of(module: nn.Module) -> torch.dtype:
 
 def check_gradients(module: nn.Module, output: Tensor) -> None:
     """Every parameter gets a gradient, and a finite one."""
-    names, parameters = zip(*module.named_parameters(), strict=True) if any(True for _ in module.parameters()) else ((), ())
+    names, parameters = (
+        zip(*module.named_parameters(), strict=True) if any(True for _ in module.parameters()) else ((), ())
+    )
     if not parameters:
         return
     gradients = torch.autograd.grad(output.sum(), parameters, allow_unused=True)
@@ -91,7 +97,7 @@ def check_head(head: Head) -> None:
     # Six standard errors: a true head fails once in about 10^9 variables.
     expect(((ours.mean(0) - theirs.mean(0)).abs() <= 6 * error).all(), "from_noise and sample differ in the mean")
     for wrong in (head.num_params + 1, max(head.num_params - 1, 0)):
-        expect_error(lambda wrong=wrong: head(torch.zeros(2, wrong)), "Expected params of shape")
+        expect_error(partial(head, torch.zeros(2, wrong)), "Expected params of shape")
 
 
 def check_univariate(univariate: Univariate) -> None:
@@ -156,7 +162,9 @@ def check_bijection(make: Callable[[], Bijection], input_dim: int) -> None:
         for function in (wild.forward_and_ladj, wild.inverse_and_ladj):  # type: ignore[union-attr]
             value, ladj = function(torch.randn(5, input_dim, dtype=dtype), c)
             expect(value.dtype == ladj.dtype == dtype, f"dtype {value.dtype} of {dtype}")
-            expect(torch.isfinite(value).all() and torch.isfinite(ladj).all(), f"not finite at wild parameters, {dtype}")
+            expect(
+                torch.isfinite(value).all() and torch.isfinite(ladj).all(), f"not finite at wild parameters, {dtype}"
+            )
     check_memory(bijection, x, context)
     for twin in (copy.deepcopy(bijection), pickle.loads(pickle.dumps(bijection))):
         close(twin.forward_and_ladj(x, context)[0], bijection.forward_and_ladj(x, context)[0], "copy")
@@ -253,7 +261,9 @@ def check_conditional(make: Callable[[], Conditional], *, integrates: bool = Fal
         expect(x.shape == (4, *batch, *conditional.event_shape), f"draws of shape {x.shape}")
         expect(distribution.log_prob(x).shape == (4, *batch), f"log_prob of shape {distribution.log_prob(x).shape}")
         wider = distribution.expand((6, *batch))
-        expect(wider.batch_shape == (6, *batch) and wider.sample().shape == (6, *batch, *conditional.event_shape), "expand")
+        expect(
+            wider.batch_shape == (6, *batch) and wider.sample().shape == (6, *batch, *conditional.event_shape), "expand"
+        )
         close(wider.log_prob(x[:1]), distribution.log_prob(x[:1]).expand(6, *batch), "log_prob of an expansion")
     context = torch.randn(5, *shape) if shape else None
     distribution = conditional(context)

@@ -3,7 +3,23 @@
 import pyro.distributions as dist
 import torch
 
-from pyrodgm import Embedded, Fixed, Flow, Neural, distributions, flows, heads, infer, models, nn, transforms
+from pyrodgm import (
+    Conditional,
+    Embedded,
+    Fixed,
+    Flow,
+    Neural,
+    data,
+    distributions,
+    flows,
+    heads,
+    infer,
+    models,
+    nn,
+    plots,
+    train,
+    transforms,
+)
 
 HEADS = {
     "Bernoulli, one variable": lambda: heads.Bernoulli(),
@@ -87,7 +103,10 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
     "Neural Categorical": (lambda: Neural(nn.MLP(3, 3, hidden_dims=(8,)), heads.Categorical(3)), True),
     "Neural image": (lambda: Neural(nn.ConvEncoder((1, 8, 8), 4, channels=(4,)), heads.Normal(2)), False),
     "Embedded": (lambda: Embedded(nn.MLP(3, 4, hidden_dims=(8,)), flows.iaf(2, 4, hidden_dims=(16,))), True),
-    "Flow": (lambda: Flow(transforms.Elementwise(transforms.Affine(), 2), Fixed(distributions.StandardNormal(2))), True),
+    "Flow": (
+        lambda: Flow(transforms.Elementwise(transforms.Affine(), 2), Fixed(distributions.StandardNormal(2))),
+        True,
+    ),
     **{f"{name}, one feature": (flow(build, 1), True) for name, build in FLOWS.items()},
     **{f"{name}, one feature, context": (flow(build, 1, 3), True) for name, build in FLOWS.items()},
     **{f"{name}, two features, context": (flow(build, 2, 3), True) for name, build in FLOWS.items()},
@@ -96,7 +115,11 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
 
 MODELS = {  # name: (constructor, data, width of the context)
     "VAE": (lambda: models.vae(6, 2, hidden_dims=(16,)), "binary", 0),
-    "VAE, flow prior": (lambda: models.vae(6, 2, prior=flows.realnvp(2, hidden_dims=(8,)), hidden_dims=(16,)), "binary", 0),
+    "VAE, flow prior": (
+        lambda: models.vae(6, 2, prior=flows.realnvp(2, hidden_dims=(8,)), hidden_dims=(16,)),
+        "binary",
+        0,
+    ),
     "VAE, context": (lambda: models.vae(6, 2, context_dim=3, prior=flows.maf(2, 3), hidden_dims=(16,)), "binary", 3),
     "VAE, IAF posterior": (
         lambda: models.vae(6, 2, posterior=Embedded(nn.MLP(6, 8), flows.iaf(2, 8, num_layers=2)), hidden_dims=(16,)),
@@ -108,6 +131,17 @@ MODELS = {  # name: (constructor, data, width of the context)
     "Dequantized": (lambda: models.Dequantized(flows.maf(6, hidden_dims=(16,)), num_levels=2), "binary", 0),
 }
 
-# Public names whose contract is their kind's, tested above through concrete cases, or in a test of their own.
-CONTRACTS = (heads.Head, transforms.Bijection, transforms.Univariate, models.Model, models.Program)
-COVERED_ELSEWHERE = (models.VAE, flows.Flow, flows.FlowDistribution, infer.log_evidence, infer.ReparameterizedELBO)
+# Public names whose contract is their kind's, tested above through concrete cases.
+CONTRACTS = (Conditional, heads.Head, transforms.Bijection, transforms.Univariate, models.Model, models.Program)
+
+# Public names with a test file of their own in the mirror of the package.
+OWN_TESTS = (
+    *(nn.masked_sweep, models.VAE, flows.Flow, flows.FlowDistribution, infer.log_evidence, infer.ReparameterizedELBO),
+    *(data.Dataset, data.Splits, data.digits, data.mnist, data.binarized_mnist, data.caltech101_silhouettes),
+    *(data.omniglot, data.freyfaces, data.debd, data.uci_tabular, data.uci_regression),
+    *(data.toy.banana, data.toy.checkerboard, data.toy.eight_gaussians, data.toy.pinwheel, data.toy.rings),
+    *(data.toy.two_gaussians, data.toy.two_moons, data.toy.two_spirals),
+    *(plots.samples_grid, plots.density_2d, plots.training_curves, plots.latent_space, plots.reconstructions),
+    *(train.Training, train.Batches, train.IndexBatches, train.fit, train.build, train.export, train.load),
+    *(train.evaluate, train.compare),
+)

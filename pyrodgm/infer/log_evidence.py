@@ -81,9 +81,8 @@ def _log_weights(
     """Return log-weights ``(num, num_rows)``, of one particle if the guide samples nothing."""
     weights = _Weights(len(args[0]))
     values: dict[str, Tensor] = {}
-    with pyro.plate("particles", num, dim=-2):
-        with Scorer(values, weights.subtract, replay=False):
-            run(guide, *args)
+    with pyro.plate("particles", num, dim=-2), Scorer(values, weights.subtract, replay=False):
+        run(guide, *args)
     num = num if values else 1
     with pyro.plate("particles", num, dim=-2), Scorer(values, weights.add, replay=True):
         run(model, *args)

@@ -35,7 +35,9 @@ class ReparameterizedELBO:
 
     def __init__(self, num_particles: int = 1) -> None:
         if num_particles < 1:
-            raise ValueError(f"Expected num_particles of at least 1; got {num_particles}. Give how many draws to average.")
+            raise ValueError(
+                f"Expected num_particles of at least 1; got {num_particles}. Give how many draws to average."
+            )
         self.num_particles = num_particles
 
     def __call__(self, model: nn.Module, guide: nn.Module) -> ELBOModule:
@@ -48,7 +50,8 @@ class ReparameterizedELBO:
         """Return the negative ELBO in nats, summed over the batch as the plates scale it."""
         loss: Tensor | float = 0.0
         for _ in range(self.num_particles):
-            log_p, log_q, values = Total(), ReparameterizedTotal(), {}
+            log_p, log_q = Total(), ReparameterizedTotal()
+            values: dict[str, Tensor] = {}
             with Scorer(values, log_q, replay=False):
                 run(guide, *args, **kwargs)
             with Scorer(values, log_p, replay=True):

@@ -40,9 +40,13 @@ def check_support(distribution: Distribution, x: Tensor) -> None:
     while isinstance(innermost, Independent):
         innermost = innermost.base_dist
     support = innermost.support
+    if support is None:
+        return
     inside = support.check(x)
     if not inside.all():
-        outside = ~inside if inside.dim() == x.dim() else (~inside).reshape(*inside.shape, *[1] * (x.dim() - inside.dim()))
+        outside = (
+            ~inside if inside.dim() == x.dim() else (~inside).reshape(*inside.shape, *[1] * (x.dim() - inside.dim()))
+        )
         outside = outside.expand_as(x)
         row = int(outside.flatten(1).any(1).nonzero()[0])
         value = x[row][outside[row]][0].item()

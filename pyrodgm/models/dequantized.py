@@ -73,7 +73,7 @@ class DequantizedModel(Program):
                 y = pyro.sample("y", conditional(context))
                 return (y * self.num_levels).floor().clamp(0, self.num_levels - 1)
             u = pyro.sample("u", unit_noise(conditional.event_shape, x))
-            scale = u.new_tensor(float(self.num_levels))
+            scale = u.new_full(conditional.event_shape, float(self.num_levels))  # one log L a dimension
             to_integers = AffineTransform(-u, scale, event_dim=len(conditional.event_shape))
             return pyro.sample("x", dist.TransformedDistribution(conditional(context), [to_integers]), obs=x)
 

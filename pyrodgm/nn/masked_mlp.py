@@ -1,6 +1,8 @@
 """Masked multilayer perceptron (MADE): a causal network on vectors, with a stepper."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -78,7 +80,7 @@ class MaskedMLP(nn.Module):
             torch.bucketize(torch.arange(input_dim), degree, right=True).tolist() for degree in degrees[1:]
         ]
         sizes = [input_dim, *hidden_dims]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(below, above) for below, above in itertools.pairwise(sizes))
         self.layers.append(nn.Linear(sizes[-1], num_params * input_dim))  # kind by kind: (num_params, input_dim) rows
         self.context_layer = nn.Linear(context_dim, sizes[1], bias=False) if context_dim else None
         for index in range(len(hidden_dims)):
@@ -87,21 +89,26 @@ class MaskedMLP(nn.Module):
         mask = (degrees[0][:, None] > degrees[-1]).repeat(num_params, 1)
         self.register_buffer(f"mask_{len(hidden_dims)}", mask.to(torch.get_default_dtype()), persistent=False)
         if zero_init:
-            shrink(self.layers[-1])
+            shrink(self.linears[-1])
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The layers, from the input to the output."""
+        return cast(list[nn.Linear], list(self.layers))
 
     def masked_weights(self) -> list[Tensor]:
         """Return the weights of each layer, masked."""
-        return [layer.weight * self.get_buffer(f"mask_{i}") for i, layer in enumerate(self.layers)]
+        return [layer.weight * self.get_buffer(f"mask_{i}") for i, layer in enumerate(self.linears)]
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return ``(*batch, input_dim, num_params)`` of ``x``, ``(*batch, input_dim)``, in one pass."""
         if (context is None) != (self.context_dim == 0):
             check_inputs(self.input_dim, self.context_dim, x, context)
-        weights = self.masked_weights()
-        h = F.linear(x, weights[0], self.layers[0].bias)
+        weights, layers = self.masked_weights(), self.linears
+        h = F.linear(x, weights[0], layers[0].bias)
         if self.context_layer is not None and context is not None:
             h = h + self.context_layer(context)
-        for layer, weight in zip(self.layers[1:], weights[1:], strict=True):
+        for layer, weight in zip(layers[1:], weights[1:], strict=True):
             h = F.linear(self.activation(h), weight, layer.bias)
         return h.unflatten(-1, (self.num_params, self.input_dim)).transpose(-1, -2)
 
@@ -119,57 +126,54 @@ class MaskedStepper:
     """One sweep through a :class:`MaskedMLP` in its order; called first with ``None``, then with each value drawn.
 
     Position ``k`` needs only the units of degree ``k`` beyond those that are known, and sorted degrees make these one
-    block of rows. Tensors are laid out (unit, batch), so that each block is one thin product on contiguous memory.
-    It works without gradients.
+    block of rows. Tensors are laid out (unit, batch), so that each block is one thin product on contiguous memory;
+    the blocks are cut once, since in so small products a slice costs as much as arithmetic. No graph is recorded.
     """
 
     @torch.no_grad()
     def __init__(self, net: MaskedMLP, batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.net = net
         self.batch_shape = torch.Size(batch_shape)
+        self.num_known = net.num_known
+        self.activation: Callable[[Tensor], Tensor] = net.activation
+        if isinstance(net.activation, nn.ReLU):
+            self.activation = torch.relu_  # a module's call costs as much as this
         self.position = 0
-        weights = net.masked_weights()
-        like = weights[0]
-        num_params, input_dim = net.num_params, net.input_dim
+        batch, input_dim, num_params = self.batch_shape.numel(), net.input_dim, net.num_params
+        weights, biases = net.masked_weights(), [layer.bias.detach() for layer in net.linears]
         weights[0] = weights[0][:, net.order].contiguous()
-        rows = torch.arange(num_params * input_dim, device=like.device).view(num_params, input_dim)
+        rows = torch.arange(num_params * input_dim, device=net.order.device).view(num_params, input_dim)
         rows = rows[:, net.order].t().reshape(-1)  # the parameters of one feature together, in the order
-        weights[-1] = weights[-1][rows]
-        biases = [layer.bias for layer in net.layers]
-        biases[-1] = biases[-1][rows]
-        self.weights = weights
-        self.biases = [bias.unsqueeze(-1) for bias in biases]
-        batch = self.batch_shape.numel()
+        weights[-1], biases[-1] = weights[-1][rows], biases[-1][rows]
+        biases = [bias.unsqueeze(-1) for bias in biases]
         if net.context_layer is not None and context is not None:
-            projected = net.context_layer(context).expand(*self.batch_shape, like.shape[0]).reshape(batch, like.shape[0])
-            self.biases[0] = self.biases[0] + projected.t()
-        widths = [input_dim, *(weight.shape[0] for weight in weights)]
-        self.units = [like.new_empty(width, batch) for width in widths]  # features drawn, hidden layers, outputs
+            width = len(weights[0])
+            projected = net.context_layer(context).expand(*self.batch_shape, width).reshape(batch, width)
+            biases[0] = biases[0] + projected.t()
+        self.known = [weights[0].new_empty(width, batch) for width in (input_dim, *map(len, weights))]
+        self.drawn = self.known[0].unbind(0)
+        sizes = [[after - before for before, after in zip([0, *c[:-1]], c, strict=True)] for c in net.num_known]
+        sizes.append([num_params] * input_dim)
+        # blocks[layer][k]: the rows of bias, weight and units that position k computes
+        self.blocks = [
+            list(zip(*(tensor[: sum(size)].split(size) for tensor in tensors), strict=True))
+            for size, *tensors in zip(sizes, biases, weights, self.known[1:], strict=True)
+        ]
 
-    @torch.no_grad()
     def __call__(self, value: Tensor | None = None) -> Tensor:
         """Take the value just drawn, ``(*batch)``, and return the next feature's ``(*batch, num_params)``."""
-        net, k, units = self.net, self.position, self.units
+        k = self.position
         if value is not None:
-            units[0][k - 1] = value.reshape(-1)
-        known = k
-        for layer, counts in enumerate(net.num_known):
-            start, stop = counts[k - 1] if k else 0, counts[k]
-            if stop > start:
-                self._compute(layer, start, stop, known)
-                fresh = units[layer + 1][start:stop]
-                active = net.activation(fresh)
-                if active is not fresh:
-                    fresh.copy_(active)
-            known = stop
-        start = k * net.num_params
-        out = self._compute(len(net.num_known), start, start + net.num_params, known)
+            self.drawn[k - 1].copy_(value.detach().reshape(-1))
+        num_known = k
+        for layer, counts in enumerate(self.num_known):
+            bias, weight, units = self.blocks[layer][k]
+            if len(units):
+                torch.addmm(bias, weight.narrow(1, 0, num_known), self.known[layer].narrow(0, 0, num_known), out=units)
+                active = self.activation(units)
+                if active is not units:
+                    units.copy_(active)
+            num_known = counts[k]
+        bias, weight, params = self.blocks[-1][k]
+        torch.addmm(bias, weight.narrow(1, 0, num_known), self.known[-2].narrow(0, 0, num_known), out=params)
         self.position += 1
-        return out.t().reshape(*self.batch_shape, net.num_params)
-
-    def _compute(self, layer: int, start: int, stop: int, known: int) -> Tensor:
-        """Fill rows ``start:stop`` of a layer from the first ``known`` units below."""
-        out = self.units[layer + 1][start:stop]
-        bias = self.biases[layer][start:stop]
-        return torch.addmm(bias, self.weights[layer][start:stop, :known], self.units[layer][:known], out=out)
-
+        return params.t() if len(self.batch_shape) == 1 else params.t().reshape(*self.batch_shape, len(params))

@@ -1,6 +1,7 @@
 """Bijections one after the other."""
 
 from collections.abc import Iterable
+from typing import cast
 
 from torch import Tensor, nn
 from torch.distributions import constraints
@@ -41,19 +42,24 @@ class Compose(Bijection):
         super().__init__(event_dim=dims.pop(), context_dim=widths.pop() if widths else 0)
         self.bijections = nn.ModuleList(parts)
 
+    @property
+    def parts(self) -> list[Bijection]:
+        """The bijections, the one nearest to the base first."""
+        return cast(list[Bijection], list(self.bijections))
+
     @constraints.dependent_property(is_discrete=False)
     def domain(self) -> constraints.Constraint:
         """What the first takes."""
-        return self.bijections[0].domain
+        return self.parts[0].domain
 
     @constraints.dependent_property(is_discrete=False)
     def codomain(self) -> constraints.Constraint:
         """What the last returns."""
-        return self.bijections[-1].codomain
+        return self.parts[-1].codomain
 
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run from first to last, adding up log-determinants."""
-        parts = iter(self.bijections)
+        parts = iter(self.parts)
         x, total = next(parts).forward_and_ladj(x, context)
         for part in parts:
             x, ladj = part.forward_and_ladj(x, context)
@@ -62,7 +68,7 @@ class Compose(Bijection):
 
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run from last to first, adding up log-determinants."""
-        parts = iter(reversed(self.bijections))
+        parts = reversed(self.parts)
         y, total = next(parts).inverse_and_ladj(y, context)
         for part in parts:
             y, ladj = part.inverse_and_ladj(y, context)

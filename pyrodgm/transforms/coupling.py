@@ -33,7 +33,13 @@ class Coupling(Bijection):
     """
 
     def __init__(
-        self, input_dim: int, univariate: Univariate, conditioner: nn.Module, *, flip: bool = False, context_dim: int = 0
+        self,
+        input_dim: int,
+        univariate: Univariate,
+        conditioner: nn.Module,
+        *,
+        flip: bool = False,
+        context_dim: int = 0,
     ) -> None:
         super().__init__(context_dim=context_dim)
         check_input_dim(input_dim)
@@ -44,7 +50,7 @@ class Coupling(Bijection):
         self.num_moving = moving_dim(input_dim, flip=flip)
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        first, last = x[..., : self.boundary], x[..., self.boundary :]
+        first, last = x.split((self.boundary, x.shape[-1] - self.boundary), -1)  # its gradient is one cat
         return (last, first) if self.flip else (first, last)
 
     def _join(self, staying: Tensor, moved: Tensor) -> Tensor:

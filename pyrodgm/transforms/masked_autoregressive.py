@@ -1,9 +1,10 @@
-"""Masked autoregressive bijections, with an inverse that computes each hidden unit once."""
+"""Masked autoregressive bijections, with a direction that others run in D passes, in two or three."""
 
 import torch
 from torch import Tensor
 
 from pyrodgm.nn.masked_mlp import MaskedMLP
+from pyrodgm.nn.masked_sweep import masked_sweep
 from pyrodgm.transforms.bijection import Bijection
 from pyrodgm.transforms.implicit import implicit_solution
 from pyrodgm.transforms.univariate.base import Univariate
@@ -12,8 +13,8 @@ from pyrodgm.transforms.univariate.base import Univariate
 class MaskedAutoregressive(Bijection):
     r""":math:`y_i = f(x_i; \theta_i(y_{<i}, c))`: density in one pass, draws feature by feature.
 
-    The direction from data to base is one pass of the net. From base to data, the net's stepper takes each feature as
-    it is drawn and computes each hidden unit once: the work of about one pass in all, instead of :math:`D` passes.
+    The direction from data to base is one pass of the net. From base to data, features are solved for block by block,
+    what earlier blocks contribute being computed once: the work of two or three passes, instead of :math:`D`.
     Gradients of a draw come from the implicit function theorem, exact in at most :math:`D` products with the
     triangular Jacobian (usually a handful), and cost no memory for the steps.
 
@@ -53,8 +54,7 @@ class MaskedAutoregressive(Bijection):
         """Return the data's value, drawn feature by feature."""
         if context is not None and context.shape[:-1] != x.shape[:-1]:
             x = x.expand(torch.broadcast_shapes(x.shape[:-1], context.shape[:-1]) + x.shape[-1:])
-        with torch.no_grad():
-            y, params = self._step_through(x, context)
+        y, params = masked_sweep(self.net, x, self.univariate.forward, context)
         if not torch.is_grad_enabled():
             return y, self.univariate.forward_and_ladj(x, params)[1].sum(-1)
 
@@ -63,17 +63,3 @@ class MaskedAutoregressive(Bijection):
 
         y = implicit_solution(y, x, inverse, self.net.order)
         return y, -self.inverse_and_ladj(y, context)[1]
-
-    def _step_through(self, x: Tensor, context: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Draw ``y``; return it with the parameters ``(*batch, D, num_params)`` met on the way."""
-        stepper = self.net.stepper(x.shape[:-1], context)
-        order = self.net.order.tolist()
-        columns = x.unbind(-1)
-        drawn: list[Tensor] = [x] * len(order)
-        met: list[Tensor] = [x] * len(order)
-        value: Tensor | None = None
-        for i in order:
-            params = stepper(value)  # (*batch, num_params)
-            value = self.univariate.forward(columns[i], params)
-            drawn[i], met[i] = value, params
-        return torch.stack(drawn, -1), torch.stack(met, -2)

@@ -54,7 +54,9 @@ def same(first: State | None, second: State | None) -> bool:
     """Return whether two states are known and equal."""
     if first is None or second is None or first[0] != second[0]:
         return False
-    return first[1] is second[1] or (first[1] is not None and second[1] is not None and torch.equal(first[1], second[1]))
+    return first[1] is second[1] or (
+        first[1] is not None and second[1] is not None and torch.equal(first[1], second[1])
+    )
 
 
 class Memory:

@@ -28,7 +28,7 @@ class HandWrittenRealNVP(nn.Module):
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log-densities in nats, (batch,)."""
         a, b = x.chunk(2, -1)
-        ladj = 0.0
+        ladj: Tensor | float = 0.0
         for conditioner in reversed(self.conditioners):
             shift, raw = conditioner(a).chunk(2, -1)
             log_scale = MAX_LOG_SCALE * torch.tanh(raw / MAX_LOG_SCALE)

@@ -36,11 +36,5 @@ def measure(group: tuple[str, ...], *, rounds: int, quick: bool) -> dict[str, li
 
 def tables(timings: dict[str, list[Timing]]) -> list[Table]:
     """One table."""
-    return [
-        Table(
-            "Import",
-            "Fresh processes; the floor is `import pyro`.",
-            timings["import"],
-            {OURS: Target(milliseconds=300)},
-        )
-    ]
+    text = "Fresh processes; the floor is `import pyro`."
+    return [Table("Import", text, timings["import"], {OURS: Target(milliseconds=300)})]

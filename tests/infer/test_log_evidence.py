@@ -118,8 +118,6 @@ def test_memory_is_bounded_by_chunk_and_batch():
     seen = []
     vae = models.vae(4, 2, hidden_dims=(8,))
     vae.likelihood.net.register_forward_hook(lambda module, args, output: seen.append(args[0].shape[:-1].numel()))
-    infer.log_evidence(
-        vae.model, vae.guide, torch.rand(10, 4).round(), num_particles=25, chunk_size=10, batch_size=3
-    )
+    infer.log_evidence(vae.model, vae.guide, torch.rand(10, 4).round(), num_particles=25, chunk_size=10, batch_size=3)
     assert max(seen) == 30
     assert sum(seen) == 250

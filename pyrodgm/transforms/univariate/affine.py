@@ -1,5 +1,6 @@
 """Translation and bounded scaling."""
 
+import torch
 from torch import Tensor
 
 from pyrodgm.transforms.univariate.base import Univariate
@@ -39,7 +40,8 @@ class Affine(Univariate):
         return 2
 
     def _shift_and_log_scale(self, params: Tensor) -> tuple[Tensor, Tensor]:
-        shift, raw = params.unbind(-1)
+        # Networks lay parameters out kind by kind and hand over a transposed view: undone, gradients stay contiguous.
+        shift, raw = params.mT.unbind(-2) if params.dim() > 1 else params.unbind(-1)
         return shift, (raw * (1.0 / self.max_log_scale)).tanh() * self.max_log_scale
 
     def forward_and_ladj(self, x: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,6 +56,6 @@ class Affine(Univariate):
         return (y - shift) * ladj.exp(), ladj
 
     def forward(self, x: Tensor, params: Tensor) -> Tensor:
-        """Scale, then add."""
+        """Scale, then add, in as few operations as a step of a sequential draw should cost."""
         shift, log_scale = self._shift_and_log_scale(params)
-        return x * log_scale.exp() + shift
+        return torch.addcmul(shift, x, log_scale.exp())
