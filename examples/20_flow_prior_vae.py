@@ -20,7 +20,7 @@ from torch import Tensor
 
 from pyrodgm import data, flows, infer, models, plots
 
-LATENT_DIM = 2
+LATENT_DIM = 8
 
 
 # %%
@@ -56,21 +56,21 @@ def main(argv: Sequence[str] | None = None) -> None:
         "standard": models.vae(64, LATENT_DIM, hidden_dims=(128,)),
         "realnvp": models.vae(64, LATENT_DIM, hidden_dims=(128,), prior=flows.realnvp(LATENT_DIM, num_layers=6)),
     }
-    log_px = {}
+    log_px, samples = {}, {"test data": splits.test.x[:48]}
     for name, vae in vaes.items():
         train(vae, splits.train.x, args.steps)
         log_px[name] = infer.log_evidence(vae.model, vae.guide, splits.test.x, num_particles=args.particles)
         print(f"{name:9} prior: test log p(x) >= {log_px[name].mean():.2f} nats per picture")
-        plots.samples_grid(vae.sample(60), splits.shape, args.out / f"samples_{name}.png", num_columns=12)
+        samples[f"{name} prior"] = vae.sample(48)
 
     gain = log_px["realnvp"] - log_px["standard"]
     print(f"gain of the flow: {gain.mean():.2f} nats, standard error {gain.std() / len(gain) ** 0.5:.2f} (paired)")
 
-    for name, vae in vaes.items():
-        z = vae.encode(splits.train.x)
-        reach = 1.2 * z.abs().max().item()
-        panels = {"posterior means of the data": z, f"{name} prior": vae.prior()}
-        plots.density_2d(panels, (-reach, reach, -reach, reach), args.out / f"prior_{name}.png")
+    plots.samples_grid(samples, splits.shape, args.out / "1_samples.png", num_columns=16)
+    vae, num = vaes["realnvp"], len(splits.train.x)
+    z = torch.cat([vae.encode(splits.train.x), vae.prior().sample((num,))])
+    names = ["posterior means"] * num + ["draws from prior"] * num
+    plots.latent_space(z, names, args.out / "2_latent.png", title="RealNVP prior")
 
 
 if __name__ == "__main__":

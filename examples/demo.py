@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             train.evaluate(args.out / recipe, num_particles=args.particles, seed=args.seed)
     console.print(table(train.compare([args.out / recipe for recipe in RECIPES])))
     draw(args.out, args.seed)
-    console.print(f"pictures: {', '.join(sorted(str(path) for path in args.out.glob('*.png')))}")
+    console.print(f"pictures: {', '.join(sorted(str(path) for path in args.out.glob('*.png')))}", soft_wrap=True)
 
 
 def table(results: list[dict[str, Any]]) -> Table:

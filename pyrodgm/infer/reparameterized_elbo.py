@@ -12,14 +12,18 @@ from pyrodgm.infer.run import Scorer, Total, run
 class ReparameterizedELBO:
     r"""Negative ELBO, :math:`-E_q[\log p(x, z) - \log q(z \mid x)]`, of guides whose draws all carry gradients.
 
+    With ``beta``, it is :math:`-E_q[\log p(x \mid z) + \beta (\log p(z) - \log q(z \mid x))]`, which bounds the evidence
+    for :math:`\beta \ge 1` only; rising from 0 to 1 early in training, it keeps latent variables from being given up.
+
     Equal in value and gradient to :class:`pyro.infer.Trace_ELBO` for such guides, without its two traces: model and
     guide run once each, and log-densities are added up as sites are sampled.
 
     Args:
         num_particles: Number of draws to average.
+        beta: Weight of the latent sites; an attribute that a schedule may set.
 
     Raises:
-        ValueError: If ``num_particles`` is not positive; when called, if a guide's site has no reparameterized draws.
+        ValueError: If ``num_particles`` is not positive or ``beta`` negative; when called, if a guide's site has no reparameterized draws.
 
     Example:
         >>> import torch
@@ -30,15 +34,20 @@ class ReparameterizedELBO:
         torch.Size([])
 
     References:
-        Kingma, Welling (2014), Auto-Encoding Variational Bayes, eq. 7, https://arxiv.org/abs/1312.6114
+        Kingma, Welling (2014), Auto-Encoding Variational Bayes, eq. 7, https://arxiv.org/abs/1312.6114;
+        Bowman et al. (2016), Generating Sentences from a Continuous Space, section 3.1 (the warm-up),
+        https://arxiv.org/abs/1511.06349
     """
 
-    def __init__(self, num_particles: int = 1) -> None:
+    def __init__(self, num_particles: int = 1, *, beta: float = 1.0) -> None:
         if num_particles < 1:
             raise ValueError(
                 f"Expected num_particles of at least 1; got {num_particles}. Give how many draws to average."
             )
+        if beta < 0:
+            raise ValueError(f"Expected beta of at least 0; got {beta}. 1 is the evidence lower bound.")
         self.num_particles = num_particles
+        self.beta = beta
 
     def __call__(self, model: nn.Module, guide: nn.Module) -> ELBOModule:
         """Return a module that maps a batch to the loss, with the parameters of model and guide."""
@@ -50,7 +59,7 @@ class ReparameterizedELBO:
         """Return the negative ELBO in nats, summed over the batch as the plates scale it."""
         loss: Tensor | float = 0.0
         for _ in range(self.num_particles):
-            log_p, log_q = Total(), ReparameterizedTotal()
+            log_p, log_q = Total(self.beta), ReparameterizedTotal(self.beta)
             values: dict[str, Tensor] = {}
             with Scorer(values, log_q, replay=False):
                 run(guide, *args, **kwargs)

@@ -45,11 +45,13 @@ class Scorer(Messenger):
 
 
 class Total:
-    """The sum of scaled log-densities over all sites, in nats."""
+    """The sum of scaled log-densities over all sites, in nats; those of latent sites weighted by ``beta``."""
 
-    def __init__(self) -> None:
+    def __init__(self, beta: float = 1.0) -> None:
+        self.beta = beta
         self.value: Tensor | float = 0.0
 
     def __call__(self, msg: Any, log_prob: Tensor) -> None:
         """Add one site."""
-        self.value = self.value + scale_and_mask(log_prob, msg["scale"], msg["mask"]).sum()
+        total = scale_and_mask(log_prob, msg["scale"], msg["mask"]).sum()
+        self.value = self.value + (total if self.beta == 1.0 or msg["is_observed"] else self.beta * total)
