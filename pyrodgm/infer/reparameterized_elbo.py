@@ -12,8 +12,8 @@ from pyrodgm.infer.run import Scorer, Total, run
 class ReparameterizedELBO:
     r"""Negative ELBO, :math:`-E_q[\log p(x, z) - \log q(z \mid x)]`, of guides whose draws all carry gradients.
 
-    With ``beta``, it is :math:`-E_q[\log p(x \mid z) + \beta (\log p(z) - \log q(z \mid x))]`, which bounds the evidence
-    for :math:`\beta \ge 1` only; rising from 0 to 1 early in training, it keeps latent variables from being given up.
+    With ``beta``, :math:`-E_q[\log p(x \mid z) + \beta (\log p(z) - \log q(z \mid x))]`, a bound at 1 only; rising
+    from 0 to 1 early in training, it keeps latent variables from being given up before they are of use.
 
     Equal in value and gradient to :class:`pyro.infer.Trace_ELBO` for such guides, without its two traces: model and
     guide run once each, and log-densities are added up as sites are sampled.
@@ -23,7 +23,8 @@ class ReparameterizedELBO:
         beta: Weight of the latent sites; an attribute that a schedule may set.
 
     Raises:
-        ValueError: If ``num_particles`` is not positive or ``beta`` negative; when called, if a guide's site has no reparameterized draws.
+        ValueError: If ``num_particles`` is not positive or ``beta`` negative; when called, if a guide's site has no
+            reparameterized draws.
 
     Example:
         >>> import torch

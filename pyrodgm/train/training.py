@@ -31,8 +31,8 @@ class Training(lightning.LightningModule):
         weight_decay: Decoupled weight decay (AdamW); 0 is plain Adam.
         schedule: `none`, `cosine` or `linear` decay of the step size to 0 over the whole training, each step.
         warmup_steps: Steps over which the step size rises linearly from 0.
-        beta_steps: Steps over which the weight of the latent variables rises from 0 to 1 (KL warm-up); needs an objective
-            with a `beta`, as the default one. Validation is always at 1.
+        beta_steps: Steps over which the weight of the latents rises from 0 to 1 (KL warm-up); needs the default
+            objective, which has a `beta`. Validation is always at 1.
         ema_decay: Decay a step of the average of the weights that is validated and exported; None for no average.
         seed: Seed of the validation noise.
 
@@ -93,7 +93,7 @@ class Training(lightning.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> Tensor:
         """Return the loss of a batch, in nats per datum."""
-        if not self.beta_steps:
+        if not self.beta_steps or not isinstance(self.objective, infer.ReparameterizedELBO):
             return self.loss(*batch)
         self.objective.beta = min(1.0, self.global_step / self.beta_steps)
         loss = self.loss(*batch)

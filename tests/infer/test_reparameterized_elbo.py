@@ -62,3 +62,15 @@ def test_leaves_the_parameter_store_alone():
     vae = models.vae(4, 2, hidden_dims=(8,))
     infer.ReparameterizedELBO()(vae.model, vae.guide)(torch.ones(3, 4))
     assert not list(pyro.get_param_store().keys())
+
+
+def test_beta_weighs_the_latent_sites():
+    model, guide, x = Regression(), Guide(), torch.randn(5, 3)
+    losses = []
+    for beta in (0.0, 1.0, 0.25):
+        pyro.set_rng_seed(0)
+        losses.append(infer.ReparameterizedELBO(beta=beta)(model, guide)(x))
+    torch.testing.assert_close(losses[2], losses[0] + 0.25 * (losses[1] - losses[0]))
+    assert losses[0] != losses[1]
+    with pytest.raises(ValueError, match="Expected beta of at least 0; got -1"):
+        infer.ReparameterizedELBO(beta=-1)
