@@ -9,7 +9,12 @@ import torch
 from PIL import Image
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGES = [DOCS.parent / "README.md", DOCS / "index.md", *sorted((DOCS / "concepts").glob("*.md")), *sorted((DOCS / "how-to").glob("*.md"))]
+PAGES = [
+    DOCS.parent / "README.md",
+    DOCS / "index.md",
+    *sorted((DOCS / "concepts").glob("*.md")),
+    *sorted((DOCS / "how-to").glob("*.md")),
+]
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTINGS = {
     "00_fit_a_flow": ["--steps", "3", "--points", "300"],
