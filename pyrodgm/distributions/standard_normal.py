@@ -77,5 +77,6 @@ class StandardNormal(TorchDistribution):
         dims = tuple(range(-len(self.event_shape), 0))
         squares = value.square().sum(dims) if dims else value.square()
         log_prob = squares.mul(-0.5).add(self._constant)
-        shape = torch.broadcast_shapes(log_prob.shape, self.batch_shape)
-        return log_prob if log_prob.shape == shape else log_prob.expand(shape)
+        if not self.batch_shape or log_prob.shape[-len(self.batch_shape) :] == self.batch_shape:
+            return log_prob
+        return log_prob.expand(torch.broadcast_shapes(log_prob.shape, self.batch_shape))

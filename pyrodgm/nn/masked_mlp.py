@@ -110,7 +110,7 @@ class MaskedMLP(nn.Module):
             h = h + self.context_layer(context)
         for layer, weight in zip(layers[1:], weights[1:], strict=True):
             h = F.linear(self.activation(h), weight, layer.bias)
-        return h.unflatten(-1, (self.num_params, self.input_dim)).transpose(-1, -2)
+        return h.view(*h.shape[:-1], self.num_params, self.input_dim).mT
 
     def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> "MaskedStepper":
         """Return what computes the same outputs feature by feature, each hidden unit once.

@@ -50,7 +50,7 @@ class Coupling(Bijection):
         self.num_moving = moving_dim(input_dim, flip=flip)
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        first, last = x.split((self.boundary, x.shape[-1] - self.boundary), -1)  # its gradient is one cat
+        first, last = x.split_with_sizes((self.boundary, x.shape[-1] - self.boundary), -1)  # its gradient is one cat
         return (last, first) if self.flip else (first, last)
 
     def _join(self, staying: Tensor, moved: Tensor) -> Tensor:
@@ -59,7 +59,7 @@ class Coupling(Bijection):
 
     def _params(self, staying: Tensor, context: Tensor | None) -> Tensor:
         flat = self.conditioner(staying, context)  # (*batch, num_params * D_b)
-        return flat.unflatten(-1, (self.univariate.num_params, self.num_moving)).transpose(-1, -2)
+        return flat.reshape(*flat.shape[:-1], self.univariate.num_params, self.num_moving).mT
 
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Move one half."""
