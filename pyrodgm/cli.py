@@ -225,11 +225,13 @@ def check_positive(options: argparse.Namespace, *names: str) -> None:
 
 def print_results(console: "Console", results: list[dict[str, Any]]) -> None:
     """Print a table of evaluations."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
     paired = len(results) > 1
-    columns = ["run", "test data", "method", "NLL, nats", "bits per dim", "training, min"]
-    table = Table(*columns, *(["paired difference, nats"] if paired else []), title="Test negative log-likelihood")
+    columns = ["test data", "method", "NLL, nats", "bits per dim", "training, min"]
+    columns += ["paired difference, nats"] if paired else []
+    whole = Column("run", no_wrap=True, overflow="fold")  # a name that is cut off names nothing
+    table = Table(whole, *columns, title="Test negative log-likelihood")
     for result in results:
         particles = result["num_particles"]
         minutes = result["training_minutes"]
