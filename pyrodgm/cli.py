@@ -230,8 +230,9 @@ def print_results(console: "Console", results: list[dict[str, Any]]) -> None:
     paired = len(results) > 1
     columns = ["test data", "method", "NLL, nats", "bits per dim", "training, min"]
     columns += ["paired difference, nats"] if paired else []
-    whole = Column("run", no_wrap=True, overflow="fold")  # a name that is cut off names nothing
-    table = Table(whole, *columns, title="Test negative log-likelihood")
+    # Fold long names: one that is cut off names nothing.
+    folded = [Column(name, overflow="fold") for name in ("run", *columns)]
+    table = Table(*folded, title="Test negative log-likelihood")
     for result in results:
         particles = result["num_particles"]
         minutes = result["training_minutes"]
