@@ -11,6 +11,7 @@ import torch
 from pyro.infer import Trace_ELBO
 
 from pyrodgm import Embedded, Fixed, Flow, Neural, data, distributions, flows, heads, infer, models, nn, transforms
+from tests.cases import FLOWS
 
 NAN, INF = math.nan, math.inf
 
@@ -112,14 +113,7 @@ CASES = {
             lambda build=build, dim=dim: build(dim),
             rf"Expected input_dim of at least 1; got {dim}\. Give the number of features of one event\.",
         )
-        for name, build in {
-            "nice": flows.nice,
-            "realnvp": flows.realnvp,
-            "maf": flows.maf,
-            "iaf": flows.iaf,
-            "spline_coupling": flows.spline_coupling,
-            "spline_autoregressive": flows.spline_autoregressive,
-        }.items()
+        for name, build in FLOWS.items()
         for dim in (0, -1)
     },
     "flow without layers": (lambda: flows.maf(2, num_layers=0), r"Expected num_layers of at least 1; got 0\."),
