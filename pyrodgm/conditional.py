@@ -71,6 +71,14 @@ class Conditional(nn.Module, ConditionalDistribution):
             )
         return self.distribution(context)
 
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Set from data what can be set from data, before training; by default nothing.
+
+        Args:
+            x: ``(num, *event_shape)``.
+            context: ``(num, *context_shape)`` or ``None``.
+        """
+
     def condition(self, context: Tensor | None) -> TorchDistribution:
         """Return the distribution given ``context``: the call under the name that Pyro gives it."""
         return cast(TorchDistribution, self(context))
@@ -140,6 +148,11 @@ class Embedded(Conditional):
         self.conditional = conditional
         self.context_shape = tuple(context_shape) if context_shape is not None else _input_shape(net)
         self.event_shape = conditional.event_shape
+
+    @torch.no_grad()
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Pass the data on, with the net's features as the context."""
+        self.conditional.initialize(x, self.net(context))
 
     def distribution(self, context: Tensor | None) -> TorchDistribution:
         """Run the net once and hand its output on."""

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from torch import nn
 
 from pyrodgm.conditional import Conditional
-from pyrodgm.flows.flow import Flow, standard_base
+from pyrodgm.flows.bases import standard_base
+from pyrodgm.flows.flow import Flow
+from pyrodgm.flows.scales import affine_of_depth
 from pyrodgm.nn.mlp import MLP
 from pyrodgm.transforms import Affine, Compose, Coupling, Elementwise, RationalQuadraticSpline, Shift, Univariate
 from pyrodgm.transforms.bijection import Bijection, check_input_dim
@@ -29,7 +31,7 @@ def nice(
         num_layers: Number of coupling layers, alternating halves.
         hidden_dims: Widths of the conditioners' hidden layers.
         activation: Class of their activation.
-        base: The base; standard normal if ``None``.
+        base: The base; standard normal if ``None``, and :func:`~pyrodgm.flows.logistic_base` is the paper's.
 
     Returns:
         A module; ``flow(context)`` has ``batch_shape == context.shape[:-1]`` and ``event_shape == (input_dim,)``.
@@ -57,9 +59,12 @@ def realnvp(
     num_layers: int = 6,
     hidden_dims: Sequence[int] = (64, 64),
     activation: type[nn.Module] = nn.ReLU,
+    mixing: Callable[[int], Bijection] | None = None,
     base: Conditional | None = None,
 ) -> Flow:
     r"""Real NVP: affine coupling :math:`x_b = u_b\, e^{s(u_a, c)} + t(u_a, c)` with bounded :math:`s`.
+
+    Each :math:`|s|` is at most 3, and at most 20 through all layers, so that deep flows stay finite.
 
     Args:
         input_dim: Number :math:`D` of features.
@@ -67,6 +72,8 @@ def realnvp(
         num_layers: Number of coupling layers, alternating halves.
         hidden_dims: Widths of the conditioners' hidden layers.
         activation: Class of their activation.
+        mixing: Makes a bijection of ``input_dim`` features, such as ``transforms.LULinear``, put on the data's side of
+            each coupling so that halves mix; ``None`` for none.
         base: The base; standard normal if ``None``.
 
     Returns:
@@ -85,7 +92,9 @@ def realnvp(
         Dinh, Sohl-Dickstein, Bengio (2017), Density estimation using Real NVP, section 3,
         https://arxiv.org/abs/1605.08803
     """
-    layers = _couplings(Affine, input_dim, context_dim, num_layers, hidden_dims, activation)
+    layers = _couplings(
+        lambda: affine_of_depth(num_layers), input_dim, context_dim, num_layers, hidden_dims, activation, mixing
+    )
     return Flow(Compose(layers), base or standard_base(input_dim))
 
 
@@ -97,6 +106,7 @@ def spline_coupling(
     hidden_dims: Sequence[int] = (64, 64),
     activation: type[nn.Module] = nn.ReLU,
     spline: Univariate | None = None,
+    mixing: Callable[[int], Bijection] | None = None,
     base: Conditional | None = None,
 ) -> Flow:
     r"""Neural spline flow by coupling: :math:`x_b = \mathrm{spline}(u_b; \theta(u_a, c))`.
@@ -108,6 +118,8 @@ def spline_coupling(
         hidden_dims: Widths of the conditioners' hidden layers.
         activation: Class of their activation.
         spline: The family; ``RationalQuadraticSpline()`` if ``None``. Data should lie mostly within its bound.
+        mixing: Makes a bijection of ``input_dim`` features, such as ``transforms.LULinear``, put on the data's side of
+            each coupling so that halves mix; ``None`` for none.
         base: The base; standard normal if ``None``.
 
     Returns:
@@ -126,7 +138,7 @@ def spline_coupling(
         Durkan, Bekasov, Murray, Papamakarios (2019), Neural Spline Flows, section 3, https://arxiv.org/abs/1906.04032
     """
     univariate = spline or RationalQuadraticSpline()
-    layers = _couplings(lambda: univariate, input_dim, context_dim, num_layers, hidden_dims, activation)
+    layers = _couplings(lambda: univariate, input_dim, context_dim, num_layers, hidden_dims, activation, mixing)
     return Flow(Compose(layers), base or standard_base(input_dim))
 
 
@@ -137,6 +149,7 @@ def _couplings(
     num_layers: int,
     hidden_dims: Sequence[int],
     activation: type[nn.Module],
+    mixing: Callable[[int], Bijection] | None = None,
 ) -> list[Bijection]:
     """Couplings that move either half in turn; the only feature of one dimension moves in each."""
     check_input_dim(input_dim)
@@ -155,4 +168,6 @@ def _couplings(
             zero_init=True,
         )
         layers.append(Coupling(input_dim, family, conditioner, flip=flip, context_dim=context_dim))
+        if mixing is not None:
+            layers.append(mixing(input_dim))
     return layers

@@ -8,8 +8,7 @@ from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
-from pyrodgm.conditional import Conditional, Fixed
-from pyrodgm.distributions.standard_normal import StandardNormal
+from pyrodgm.conditional import Conditional
 from pyrodgm.transforms.bijection import Bijection
 from pyrodgm.transforms.memory import Memory
 
@@ -49,6 +48,20 @@ class Flow(Conditional):
         self.base = base
         self.context_shape = (context_dim,) if context_dim else ()
         self.event_shape = base.event_shape
+
+    @torch.no_grad()
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Set from data what the bijections set from data, from the one nearest to the data to the base.
+
+        Args:
+            x: ``(num, *event_shape)``.
+            context: ``(num, context_dim)`` or ``None``.
+
+        Raises:
+            ValueError: If there are no data, some are not finite, or they are too few or too degenerate for a part.
+        """
+        check_finite_rows(x, self.event_shape)
+        self.bijection.initialize(x, context if self.bijection.context_dim else None)
 
     def distribution(self, context: Tensor | None) -> "FlowDistribution":
         """Make the distribution; networks run when it is sampled or scored."""
@@ -162,6 +175,17 @@ class FlowDistribution(TorchDistribution):
         return f"FlowDistribution(batch_shape={tuple(self.batch_shape)}, event_shape={tuple(self.event_shape)})"
 
 
-def standard_base(input_dim: int) -> Conditional:
-    """Return the standard normal base of ``input_dim`` features."""
-    return Fixed(StandardNormal(input_dim))
+def check_finite_rows(x: Tensor, event_shape: torch.Size) -> None:
+    """Refuse what no flow can be set from.
+
+    Raises:
+        ValueError: Naming the shape, or the first bad row.
+    """
+    if x.dim() != 1 + len(event_shape) or x.shape[1:] != event_shape or len(x) == 0:
+        raise ValueError(
+            f"Expected x of shape (num, {', '.join(map(str, event_shape))}), num > 0; got {tuple(x.shape)}. "
+            "Give one datum a row."
+        )
+    bad = ~torch.isfinite(x).flatten(1).all(1)
+    if bad.any():
+        raise ValueError(f"Expected finite x; got NaN or inf in row {int(bad.nonzero()[0])}. Remove such rows.")

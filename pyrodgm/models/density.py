@@ -31,6 +31,10 @@ class Density(Model):
         self.event_shape = conditional.event_shape
         self.pair(DensityModel(conditional), EmptyGuide())
 
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Pass the data on to the density."""
+        self.conditional.initialize(x, context)
+
     def observation(self, context: Tensor | None) -> Distribution:
         """Return the density itself."""
         return self.conditional(context)

@@ -60,6 +60,14 @@ class Model(nn.Module, ABC):
         with torch.no_grad():
             check_support(self.observation(None if context is None else context[:1]), x)
 
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Set from data what components set from data, before training; by default nothing.
+
+        Args:
+            x: ``(num, *event_shape)``.
+            context: ``(num, *context_shape)`` or ``None``.
+        """
+
     @torch.no_grad()
     def sample(self, num: int, context: Tensor | None = None) -> Tensor:
         """Draw data.

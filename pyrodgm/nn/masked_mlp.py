@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pyrodgm.nn.adjacency import read_adjacency, topological_order
 from pyrodgm.nn.mlp import check_dim, check_inputs, shrink
 
 
@@ -23,11 +24,14 @@ class MaskedMLP(nn.Module):
         hidden_dims: Widths of the hidden layers.
         context_dim: Number of context features, seen by every output, the first one included.
         order: ``order[k]`` is the feature that comes ``k``-th; ``0 .. D-1`` by default.
+        adjacency: A graph instead of an order, ``(D, D)`` of 0 and 1: feature ``i`` sees feature ``j`` where ``[i][j]``
+            is 1, and no other. A hidden unit sees what some feature may see, and is read by whoever may see as much.
         activation: Class of the activation.
         zero_init: Whether the last layer starts near zero, so that a flow starts near the identity.
 
     Raises:
-        ValueError: If a size is not positive, or ``order`` is not a permutation.
+        ValueError: If a size is not positive, ``order`` is not a permutation, ``adjacency`` is no such matrix or has a
+            cycle (which is named), or a hidden layer has fewer units than there are different rows of it.
 
     Example:
         >>> import torch
@@ -50,6 +54,7 @@ class MaskedMLP(nn.Module):
         hidden_dims: Sequence[int] = (64, 64),
         context_dim: int = 0,
         order: Sequence[int] | Tensor | None = None,
+        adjacency: Sequence[Sequence[int]] | Tensor | None = None,
         activation: type[nn.Module] = nn.ReLU,
         zero_init: bool = False,
     ) -> None:
@@ -61,6 +66,11 @@ class MaskedMLP(nn.Module):
             check_dim("hidden_dims", width)
         if not hidden_dims:
             raise ValueError("Expected at least one hidden layer; got hidden_dims=(). Give their widths.")
+        graph = None if adjacency is None else read_adjacency(adjacency, input_dim)
+        if graph is not None:
+            if order is not None:
+                raise ValueError("Expected order or adjacency; got both. A graph has an order of its own.")
+            order = topological_order(graph)
         given = torch.arange(input_dim) if order is None else torch.as_tensor(order)
         if given.is_floating_point() or sorted(given.tolist()) != list(range(input_dim)):
             raise ValueError(
@@ -71,25 +81,49 @@ class MaskedMLP(nn.Module):
         self.input_shape = (input_dim,)
         self.activation = activation(inplace=True) if activation is nn.ReLU else activation()
         self.register_buffer("order", given.long())
+        self.adjacency = graph
 
         # A unit of the lowest degree sees no feature: it is of use where the context or nothing feeds the first output.
         lowest = 0 if context_dim or input_dim == 1 else 1
-        degrees = [given.long().argsort() + 1]
-        degrees += [torch.linspace(lowest, max(input_dim - 1, lowest), width).round().long() for width in hidden_dims]
+        if graph is None:
+            self._sees = [
+                torch.linspace(lowest, max(input_dim - 1, lowest), width).round().long()[:, None]
+                > torch.arange(input_dim)
+                for width in hidden_dims
+            ]
+        else:
+            self._sees = [graph_units(graph[given][:, given], width) for width in hidden_dims]
         self.num_known = [  # num_known[l][d]: how many units of layer l + 1 have a degree of at most d
-            torch.bucketize(torch.arange(input_dim), degree, right=True).tolist() for degree in degrees[1:]
+            torch.bucketize(torch.arange(input_dim), degrees(sees), right=True).tolist() for sees in self._sees
         ]
         sizes = [input_dim, *hidden_dims]
         self.layers = nn.ModuleList(nn.Linear(below, above) for below, above in itertools.pairwise(sizes))
         self.layers.append(nn.Linear(sizes[-1], num_params * input_dim))  # kind by kind: (num_params, input_dim) rows
         self.context_layer = nn.Linear(context_dim, sizes[1], bias=False) if context_dim else None
-        for index in range(len(hidden_dims)):
-            mask = degrees[index + 1][:, None] >= degrees[index]
+        for index, mask in enumerate(self._masks()):
             self.register_buffer(f"mask_{index}", mask.to(torch.get_default_dtype()), persistent=False)
-        mask = (degrees[0][:, None] > degrees[-1]).repeat(num_params, 1)
-        self.register_buffer(f"mask_{len(hidden_dims)}", mask.to(torch.get_default_dtype()), persistent=False)
         if zero_init:
             shrink(self.linears[-1])
+
+    @property
+    def dependencies(self) -> Tensor:
+        """Which features each feature sees, ``(input_dim, input_dim)``, boolean."""
+        if self.adjacency is not None:
+            return self.adjacency.to(self.order.device)
+        position = self.order.argsort()
+        return position[:, None] > position
+
+    def _masks(self) -> list[Tensor]:
+        order = self.order.cpu()
+        masks = [self._sees[0][:, order.argsort()]]
+        masks += [read_by(below, above) for below, above in itertools.pairwise(self._sees)]
+        outputs = self.dependencies.cpu()[:, order]  # (feature, position)
+        return [*masks, read_by(self._sees[-1], outputs).repeat(self.num_params, 1)]
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        for index, mask in enumerate(self._masks()):  # of the order that was loaded
+            self.get_buffer(f"mask_{index}").copy_(mask)
 
     @property
     def linears(self) -> list[nn.Linear]:
@@ -120,6 +154,33 @@ class MaskedMLP(nn.Module):
             context: ``(*batch', context_dim)``, broadcast against ``batch_shape``.
         """
         return MaskedStepper(self, batch_shape, context)
+
+
+def degrees(sees: Tensor) -> Tensor:
+    """Return how far into the order each unit sees, ``(num_units,)``; ``sees`` is ``(num_units, position)``."""
+    return (sees * torch.arange(1, sees.shape[1] + 1)).amax(1)
+
+
+def read_by(below: Tensor, above: Tensor) -> Tensor:
+    """Return which units ``above`` may read which ``below``: those that see nothing beyond, ``(above, below)``."""
+    beyond = below.float() @ (~above).float().t()  # (below, above): how many features below sees and above must not
+    return beyond.t() == 0
+
+
+def graph_units(graph: Tensor, width: int) -> Tensor:
+    """Return what hidden units see, ``(width, position)``: the different rows of a graph, evenly, sorted by degree.
+
+    Raises:
+        ValueError: If there are fewer units than different rows.
+    """
+    rows = torch.unique(graph, dim=0)
+    if width < len(rows):
+        raise ValueError(
+            f"Expected hidden_dims of at least {len(rows)}, the different rows of adjacency; got {width}. "
+            "Give wider hidden layers."
+        )
+    rows = rows[degrees(rows).argsort(stable=True)]
+    return rows[torch.arange(width) * len(rows) // width]
 
 
 class MaskedStepper:

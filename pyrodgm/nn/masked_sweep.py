@@ -34,7 +34,8 @@ def masked_sweep(
     dim, num_params, batch_shape = net.input_dim, net.num_params, x.shape[:-1]
     order = net.order
     linears = net.linears
-    weights: list[Tensor] = [layer.weight for layer in linears]
+    # The blocks below keep to an order; only a graph needs its masks besides.
+    weights = net.masked_weights() if net.adjacency is not None else [layer.weight for layer in linears]
     weights[0] = torch.index_select(weights[0], 1, order)
     biases = [layer.bias.unsqueeze(-1) for layer in linears]
     u = x.reshape(batch_shape.numel(), dim).t().index_select(0, order)  # (D, batch), in the order, as everything below

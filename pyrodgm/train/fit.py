@@ -25,6 +25,7 @@ from pyrodgm.train.machine import describe_machine
 from pyrodgm.train.report import Report
 from pyrodgm.train.training import Training
 
+INITIAL_ROWS = 100_000  # enough to set whatever is set from data, few enough to take seconds
 RUN_SETTINGS: dict[str, Any] = {
     "batch_size": int,
     "valid_batch_size": int,
@@ -103,6 +104,9 @@ def fit(
 
     pyro.set_rng_seed(seed)
     checkpoint = latest_checkpoint(folder / "checkpoints")
+    if checkpoint is None:
+        rows = torch.randperm(len(splits.train.x))[:INITIAL_ROWS]
+        model.initialize(splits.train.x[rows], None if splits.train.context is None else splits.train.context[rows])
     if checkpoint is not None and console is not None:
         console.print(f"going on from {checkpoint}", highlight=False)
     best = BestWeights(folder / "checkpoints" / "best.safetensors", patience=run_settings["patience"])
