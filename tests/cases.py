@@ -1,5 +1,7 @@
 """One line a public object: named constructors over which the contracts run."""
 
+import math
+
 import pyro.distributions as dist
 import torch
 
@@ -20,6 +22,7 @@ from pyrodgm import (
     train,
     transforms,
 )
+from tests.transforms.residual import Residual
 
 HEADS = {
     "Bernoulli, one variable": lambda: heads.Bernoulli(),
@@ -36,7 +39,24 @@ UNIVARIATES = {
     "Shift": lambda: transforms.Shift(),
     "Affine": lambda: transforms.Affine(),
     "RationalQuadraticSpline": lambda: transforms.RationalQuadraticSpline(num_bins=5, bound=4.0),
+    "RationalQuadraticSpline, periodic": lambda: transforms.RationalQuadraticSpline(5, bound=math.pi, periodic=True),
+    "MixtureLogisticCDF": lambda: transforms.MixtureLogisticCDF(3),
+    "Logit": lambda: transforms.Logit(),
+    "Sigmoid": lambda: transforms.Sigmoid(),
+    "NormalQuantile": lambda: transforms.NormalQuantile(),
+    "Normalized, normal": lambda: transforms.Normalized(transforms.MixtureNormalCDF(3), transforms.NormalQuantile()),
+    "Normalized, logistic": lambda: transforms.Normalized(transforms.MixtureLogisticCDF(3), transforms.Logit()),
+    "Normalized, one component": lambda: transforms.Normalized(
+        transforms.MixtureNormalCDF(1), transforms.NormalQuantile()
+    ),
+    "InverseUnivariate": lambda: transforms.InverseUnivariate(
+        transforms.Normalized(transforms.MixtureNormalCDF(3), transforms.NormalQuantile())
+    ),
+    "Chain": lambda: transforms.Chain([transforms.Affine(), transforms.RationalQuadraticSpline(4)]),
 }
+
+
+MIXED = transforms.Chain([transforms.MixtureLogisticCDF(3), transforms.Logit(), transforms.Affine()])
 
 
 def coupling(dim, univariate, context_dim=0, flip=False):
@@ -50,6 +70,14 @@ def autoregressive(dim, univariate, context_dim=0, order=None):
     return transforms.MaskedAutoregressive(univariate, net)
 
 
+TREE = [[0, 0, 0], [1, 0, 0], [1, 0, 0]]  # 1 <- 0 -> 2
+
+
+def initialized(bijection, dim):
+    bijection.initialize(torch.randn(20, dim, generator=torch.Generator().manual_seed(0)).mul(2).add(1))
+    return bijection
+
+
 BIJECTIONS = {  # name: (constructor, number of features)
     "Permute": (lambda: transforms.Permute([2, 0, 3, 1]), 4),
     "Flip": (lambda: transforms.Flip(), 3),
@@ -61,15 +89,64 @@ BIJECTIONS = {  # name: (constructor, number of features)
     "Coupling spline": (lambda: coupling(4, transforms.RationalQuadraticSpline(), 2), 4),
     "MaskedAutoregressive Affine": (lambda: autoregressive(5, transforms.Affine()), 5),
     "MaskedAutoregressive, order, context": (lambda: autoregressive(4, transforms.Affine(), 2, [2, 0, 3, 1]), 4),
+    "MaskedAutoregressive, graph": (lambda: flows.maf(3, num_layers=1, adjacency=TREE).bijection, 3),
+    "Elementwise, context": (lambda: transforms.Elementwise(transforms.Affine(), 3, nn.MLP(2, 6)), 3),
     "MaskedAutoregressive, one feature": (lambda: autoregressive(1, transforms.Affine()), 1),
     "MaskedAutoregressive spline": (lambda: autoregressive(3, transforms.RationalQuadraticSpline()), 3),
+    "LULinear": (lambda: transforms.LULinear(5), 5),
+    "LULinear, permutation, from data": (
+        lambda: initialized(transforms.LULinear(4, permutation=[2, 0, 3, 1]), 4),
+        4,
+    ),
+    "LULinear, one feature": (lambda: transforms.LULinear(1), 1),
+    "Orthogonal": (lambda: transforms.Orthogonal(5), 5),
+    "Orthogonal, two reflections": (lambda: transforms.Orthogonal(4, 2), 4),
+    "Orthogonal, one feature": (lambda: transforms.Orthogonal(1), 1),
+    "ActNorm": (lambda: initialized(transforms.ActNorm(3), 3), 3),
+    "ActNorm, evaluation": (lambda: transforms.ActNorm(3).eval(), 3),
+    "BatchNorm": (lambda: initialized(transforms.BatchNorm(3), 3).eval(), 3),
+    "Planar": (lambda: transforms.Planar(4), 4),
+    "Planar, one feature": (lambda: transforms.Planar(1), 1),
+    "Planar, context": (lambda: transforms.Planar(3, 2), 3),
+    "Planar, context, hidden layer": (lambda: transforms.Planar(3, 2, hidden_dims=(16,)), 3),
+    "numerical_inverse": (lambda: transforms.numerical_inverse(Residual(3)), 3),
+    "numerical_inverse, damped, context": (
+        lambda: transforms.numerical_inverse(Residual(3, 2), solver=transforms.FixedPoint(damping=0.9)),
+        3,
+    ),
+    "numerical_inverse, bisection, order, context": (
+        lambda: transforms.numerical_inverse(
+            transforms.Inverse(autoregressive(4, transforms.Affine(), 2, [2, 0, 3, 1])),
+            solver=transforms.Bisection([2, 0, 3, 1]),
+        ),
+        4,
+    ),
+    "Coupling Normalized, context": (lambda: coupling(4, UNIVARIATES["Normalized, normal"](), 2), 4),
+    "Coupling Chain to the unit interval": (
+        lambda: coupling(4, transforms.Chain([transforms.Affine(), transforms.Sigmoid()])),
+        4,
+    ),
+    "Coupling circle": (lambda: coupling(3, UNIVARIATES["RationalQuadraticSpline, periodic"]()), 3),
+    "MaskedAutoregressive Normalized": (lambda: autoregressive(3, UNIVARIATES["Normalized, logistic"]()), 3),
+    "MaskedAutoregressive InverseUnivariate, context": (
+        lambda: autoregressive(3, UNIVARIATES["InverseUnivariate"](), 2),
+        3,
+    ),
+    "MaskedAutoregressive Chain": (lambda: autoregressive(3, MIXED), 3),
+    "Elementwise InverseUnivariate": (lambda: transforms.Elementwise(UNIVARIATES["InverseUnivariate"](), 3), 3),
     "Inverse": (lambda: transforms.Inverse(autoregressive(3, transforms.Affine(), 2)), 3),
     "Compose": (lambda: transforms.Compose([coupling(3, transforms.Affine(), 2), transforms.Flip()]), 3),
+    "LogitTransform": (lambda: transforms.LogitTransform(), 3),
+    "LogitTransform, no margin": (lambda: transforms.LogitTransform(0.0), 3),
 }
+
+GRAPH = [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 0, 0]]  # 4 -> 1 -> 0 -> 2, 3
 
 CAUSAL_NETS = {
     "MaskedMLP": lambda: nn.MaskedMLP(5, 2, hidden_dims=(32, 33)),
     "MaskedMLP, order, context": lambda: nn.MaskedMLP(5, 3, hidden_dims=(32,), context_dim=2, order=[3, 1, 4, 0, 2]),
+    "MaskedMLP, graph": lambda: nn.MaskedMLP(5, 2, hidden_dims=(32, 33), adjacency=GRAPH),
+    "MaskedMLP, graph, context": lambda: nn.MaskedMLP(5, 2, hidden_dims=(32,), context_dim=2, adjacency=GRAPH),
     "MaskedMLP, one feature": lambda: nn.MaskedMLP(1, 2, hidden_dims=(8,), activation=torch.nn.Tanh),
 }
 
@@ -86,8 +163,11 @@ FLOWS = {
     "realnvp": flows.realnvp,
     "maf": flows.maf,
     "iaf": flows.iaf,
+    "maf_mog": flows.maf_mog,
     "spline_coupling": flows.spline_coupling,
     "spline_autoregressive": flows.spline_autoregressive,
+    "planar": flows.planar,
+    "gaussianization": flows.gaussianization,
 }
 
 
@@ -110,7 +190,22 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
     **{f"{name}, one feature": (flow(build, 1), True) for name, build in FLOWS.items()},
     **{f"{name}, one feature, context": (flow(build, 1, 3), True) for name, build in FLOWS.items()},
     **{f"{name}, two features, context": (flow(build, 2, 3), True) for name, build in FLOWS.items()},
+    "nice, logistic base": (lambda: flows.nice(2, hidden_dims=(8,), base=flows.logistic_base(2)), True),
+    "maf, random orders": (lambda: flows.maf(4, num_layers=2, orders=flows.random_orders(4, 2)), False),
+    "maf, given orders": (lambda: flows.maf(3, num_layers=2, orders=flows.reversed_orders([1, 2, 0], 2)), False),
+    "maf, graph": (lambda: flows.maf(3, num_layers=1, adjacency=TREE), False),
+    "extend": (lambda: flows.extend(flows.maf(2), [transforms.Elementwise(transforms.Affine(), 2)]), True),
     **{f"{name}, odd": (flow(build, 5), False) for name, build in FLOWS.items()},
+    "in the unit cube": (lambda: flows.extend(flows.maf(2), [transforms.LogitTransform()]), False),
+    "UniformDequantization": (lambda: models.UniformDequantization((1, 2, 2)), False),
+    "VariationalDequantization": (
+        lambda: models.VariationalDequantization(flows.realnvp(2, 2, hidden_dims=(16,)), num_levels=17),
+        False,
+    ),
+    "VariationalDequantization, net": (
+        lambda: models.VariationalDequantization(flows.iaf(2, 4), num_levels=17, net=nn.MLP(2, 4)),
+        False,
+    ),
 }
 
 MODELS = {  # name: (constructor, data, width of the context)
@@ -129,16 +224,41 @@ MODELS = {  # name: (constructor, data, width of the context)
     "Density": (lambda: models.Density(flows.maf(6, hidden_dims=(16,))), "real", 0),
     "Density, context": (lambda: models.Density(flows.spline_coupling(6, 3, hidden_dims=(16,))), "real", 3),
     "Dequantized": (lambda: models.Dequantized(flows.maf(6, hidden_dims=(16,)), num_levels=2), "binary", 0),
+    "Dequantized, variational": (
+        lambda: models.Dequantized(
+            flows.extend(flows.maf(6, hidden_dims=(16,)), [transforms.LogitTransform()]),
+            num_levels=2,
+            guide=models.VariationalDequantization(flows.realnvp(6, 6, hidden_dims=(16,)), num_levels=2),
+        ),
+        "binary",
+        0,
+    ),
+    "Dequantized, variational, context": (
+        lambda: models.Dequantized(
+            flows.maf(6, 3, hidden_dims=(16,)),
+            num_levels=2,
+            guide=models.VariationalDequantization(
+                flows.iaf(6, 5, num_layers=2), num_levels=2, net=nn.MLP(9, 5, hidden_dims=(8,))
+            ),
+        ),
+        "binary",
+        3,
+    ),
 }
 
 # Public names whose contract is their kind's, tested above through concrete cases.
-CONTRACTS = (Conditional, heads.Head, transforms.Bijection, transforms.Univariate, models.Model, models.Program)
+CONTRACTS = (
+    *(Conditional, heads.Head, transforms.Bijection, transforms.Univariate, models.Model, models.Program),
+    *(transforms.MixtureCDF, transforms.Quantile),
+)
 
 # Public names with a test file of their own in the mirror of the package.
 OWN_TESTS = (
     *(nn.masked_sweep, models.VAE, flows.Flow, flows.FlowDistribution, infer.log_evidence, infer.ReparameterizedELBO),
+    *(transforms.MixtureNormalCDF,),
+    *(infer.ForwardKL, infer.ReverseKL, infer.fit_density, infer.importance_diagnostics, infer.ImportanceDiagnostics),
     *(data.Dataset, data.Splits, data.digits, data.mnist, data.binarized_mnist, data.caltech101_silhouettes),
-    *(data.omniglot, data.freyfaces, data.debd, data.uci_tabular, data.uci_regression),
+    *(data.omniglot, data.freyfaces, data.bsds300, data.debd, data.uci_tabular, data.uci_regression),
     *(data.toy.banana, data.toy.checkerboard, data.toy.eight_gaussians, data.toy.pinwheel, data.toy.rings),
     *(data.toy.two_gaussians, data.toy.two_moons, data.toy.two_spirals),
     *(plots.samples_grid, plots.density_2d, plots.training_curves, plots.latent_space, plots.reconstructions),

@@ -11,9 +11,11 @@ import torch
 from pyro.infer import Trace_ELBO
 
 from pyrodgm import Embedded, Fixed, Flow, Neural, data, distributions, flows, heads, infer, models, nn, transforms
+from tests import bad_flows
+from tests.bad_flows import NAN, with_bad_row
 from tests.cases import FLOWS
 
-NAN, INF = math.nan, math.inf
+INF = math.inf
 
 
 def vae(**kwargs):
@@ -24,10 +26,8 @@ def loss(model, *args, **kwargs):
     return Trace_ELBO()(model.model, model.guide)(*args, **kwargs)
 
 
-def with_bad_row(value):
-    x = torch.zeros(5, 4)
-    x[3, 1] = value
-    return x
+def log_density(x):
+    return -x.square().sum(-1)
 
 
 CASES = {
@@ -146,25 +146,80 @@ CASES = {
         lambda: Flow(flows.maf(2, 3).bijection, Neural(nn.MLP(4, 4), heads.Normal(2))),
         r"Expected a base with context_dim 0 or 3; got 4\.",
     ),
-    "no permutation": (lambda: transforms.Permute([0, 2, 2]), r"Expected a permutation of 0 \.\. 2; got \[0, 2, 2\]\."),
-    "no order": (
-        lambda: nn.MaskedMLP(3, 2, order=[0, 1, 3]),
-        r"Expected order to hold each of 0 \.\. 2 once; got \[0, 1, 3\]\.",
-    ),
-    "nothing to compose": (lambda: transforms.Compose([]), r"Expected at least one bijection; got an empty list\."),
-    "contexts that differ": (
-        lambda: transforms.Compose([flows.maf(3, 2).bijection, flows.maf(3, 4).bijection]),
-        r"Expected bijections that share one context; got context_dim \[2, 4\]\.",
-    ),
-    "net of the wrong family": (
-        lambda: transforms.MaskedAutoregressive(transforms.Affine(), nn.MaskedMLP(3, 5)),
-        r"Expected a net with 2 parameters a feature for Affine; got 5\. Build the net with num_params=2\.",
-    ),
+    **bad_flows.CASES,
     "no particles": (
         lambda: infer.log_evidence(vae().model, vae().guide, torch.zeros(5, 4), num_particles=0),
         r"Expected num_particles of at least 1; got 0\.",
     ),
     "no particles, ELBO": (lambda: infer.ReparameterizedELBO(0), r"Expected num_particles of at least 1; got 0\."),
+    "no particles, divergence": (
+        lambda: infer.ReverseKL(log_density, num_particles=0),
+        r"Expected num_particles of at least 1; got 0\. Give how many draws to average\.",
+    ),
+    "negative temperature": (
+        lambda: infer.ReverseKL(log_density, beta=-0.5),
+        r"Expected beta of at least 0; got -0\.5\. 1 is the divergence from the density itself\.",
+    ),
+    "density that is not summed": (
+        lambda: infer.fit_density(flows.realnvp(3), lambda x: -x.square(), num_steps=1),
+        r"Expected one log-density a row, shape \(256,\), of rows of shape \(256, 3\); got \(256, 3\)\. Sum over",
+    ),
+    "density of one number": (
+        lambda: infer.importance_diagnostics(flows.realnvp(3), lambda x: -x.square().sum()),
+        r"Expected one log-density a row, shape \(10000,\), .*; got \(\)\.",
+    ),
+    "density of draws without gradients": (
+        lambda: infer.ReverseKL(log_density)(Neural(nn.MLP(3, 3), heads.Categorical(3)))(torch.zeros(5, 3)),
+        r"Expected a distribution with reparameterized draws; got Categorical without rsample\. Use a continuous",
+    ),
+    "fit of no steps": (
+        lambda: infer.fit_density(flows.realnvp(2), log_density, num_steps=0),
+        r"Expected num_steps of at least 1; got 0\.",
+    ),
+    "annealing without an end": (
+        lambda: infer.fit_density(flows.realnvp(2), log_density, num_steps=10, anneal_steps=10),
+        r"Expected anneal_steps of 0 \.\. 9; got 10\. Leave steps of num_steps at beta = 1\.",
+    ),
+    "no learning rate": (
+        lambda: infer.fit_density(flows.realnvp(2), log_density, num_steps=1, lr=0.0),
+        r"Expected lr > 0; got 0\.0\.",
+    ),
+    "nothing to fit": (
+        lambda: infer.fit_density(Fixed(distributions.StandardNormal(2)), log_density, num_steps=1),
+        r"Expected parameters to train; Fixed has none\. Pass a flow\.",
+    ),
+    "fit without the context": (
+        lambda: infer.fit_density(flows.realnvp(2, 3), log_density, num_steps=1),
+        r"Expected context of shape \(\*batch, 3\); got None\.",
+    ),
+    "too few draws for a tail": (
+        lambda: infer.importance_diagnostics(flows.realnvp(2), log_density, num_samples=99),
+        r"Expected num_samples of at least 100; got 99\.",
+    ),
+    "diagnosis of several contexts": (
+        lambda: infer.importance_diagnostics(flows.realnvp(2, 3), log_density, context=torch.zeros(5, 3)),
+        r"Expected one context; got a batch of shape \(5,\)\. Diagnose one context at a time\.",
+    ),
+    "logit of one": (
+        lambda: transforms.LogitTransform(0.0).inverse_and_ladj(torch.tensor([[0.5, 1.0]])),
+        r"Expected values inside the open interval \(0, 1\) of LogitTransform\(alpha=0\); got 1\. Dequantize the",
+    ),
+    "integers into a logit": (
+        lambda: flows.extend(flows.maf(4), [transforms.LogitTransform()])().log_prob(torch.full((2, 4), 16.0)),
+        r"Expected values inside the open interval .* of LogitTransform\(alpha=0\.05\); got 16\. Scale the data",
+    ),
+    "margin of a half": (
+        lambda: transforms.LogitTransform(0.5),
+        r"Expected alpha in \[0, 0\.5\); got 0\.5\. It is the",
+    ),
+    "noise of another width": (
+        lambda: models.Dequantized(flows.maf(4), num_levels=4, guide=models.UniformDequantization(3)),
+        r"Expected a guide over noise of shape \(4,\), that of the data; got \(3,\)\. Build both for the same data\.",
+    ),
+    "noise that sees no integers": (
+        lambda: models.VariationalDequantization(flows.realnvp(4), num_levels=4),
+        r"Expected a flow with a context; got an unconditional one\. Build it with context_dim",
+    ),
     "missing data folder": (
         lambda: data.debd("nltcs", "no_such_folder"),
         r"Expected .*nltcs.*; got no such file\. Put ",

@@ -1,24 +1,65 @@
 """Bijections from the base to the data, each with both log-determinants, conditional from the first day."""
 
+from pyrodgm.transforms.act_norm import ActNorm
+from pyrodgm.transforms.batch_norm import BatchNorm
 from pyrodgm.transforms.bijection import Bijection, Inverse
 from pyrodgm.transforms.compose import Compose
 from pyrodgm.transforms.coupling import Coupling
 from pyrodgm.transforms.elementwise import Elementwise
+from pyrodgm.transforms.linear import LULinear
+from pyrodgm.transforms.logit_transform import LogitTransform
 from pyrodgm.transforms.masked_autoregressive import MaskedAutoregressive
+from pyrodgm.transforms.numerical_inverse import Bisection, FixedPoint, numerical_inverse
+from pyrodgm.transforms.orthogonal import Orthogonal
 from pyrodgm.transforms.permute import Flip, Permute
-from pyrodgm.transforms.univariate import Affine, RationalQuadraticSpline, Shift, Univariate
+from pyrodgm.transforms.planar import Planar
+from pyrodgm.transforms.univariate import (
+    Affine,
+    Chain,
+    InverseUnivariate,
+    Logit,
+    MixtureCDF,
+    MixtureLogisticCDF,
+    MixtureNormalCDF,
+    Normalized,
+    NormalQuantile,
+    Quantile,
+    RationalQuadraticSpline,
+    Shift,
+    Sigmoid,
+    Univariate,
+)
 
 __all__ = [
+    "ActNorm",
     "Affine",
+    "BatchNorm",
     "Bijection",
+    "Bisection",
+    "Chain",
     "Compose",
     "Coupling",
     "Elementwise",
+    "FixedPoint",
     "Flip",
     "Inverse",
+    "InverseUnivariate",
+    "LULinear",
+    "Logit",
+    "LogitTransform",
     "MaskedAutoregressive",
+    "MixtureCDF",
+    "MixtureLogisticCDF",
+    "MixtureNormalCDF",
+    "NormalQuantile",
+    "Normalized",
+    "Orthogonal",
     "Permute",
+    "Planar",
+    "Quantile",
     "RationalQuadraticSpline",
     "Shift",
+    "Sigmoid",
     "Univariate",
+    "numerical_inverse",
 ]

@@ -53,6 +53,14 @@ class Bijection(TransformModule, ConditionalTransform):
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         r"""Return ``x`` with ``f(x) = y`` and :math:`\log|\det \partial x / \partial y|` in one pass."""
 
+    def initialize(self, y: Tensor, context: Tensor | None = None) -> None:
+        """Set from data what can be set from data; by default nothing.
+
+        Args:
+            y: Values on the data's side, ``(num, *event)``.
+            context: ``(num, context_dim)`` or ``None``.
+        """
+
     @constraints.dependent_property(is_discrete=False)
     def domain(self) -> constraints.Constraint:
         """What the map takes."""
@@ -176,7 +184,10 @@ class Conditioned(Transform):
 
 
 def remembered_forward(bijection: Bijection, memory: Memory, x: Tensor, context: Tensor | None) -> Tensor:
-    """Compute ``y`` and remember the pair."""
+    """Return the remembered ``y`` of this very ``x``, or compute it and remember the pair."""
+    pair = memory.recall(bijection.watch.state(bijection), context) if memory.holds(x=x) else None
+    if pair is not None:
+        return pair[1]
     y, ladj = bijection.forward_and_ladj(x, context)
     memory.keep(x, y, ladj, bijection.watch.state(bijection), context)
     return y

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.distributions import constraints
 
@@ -56,6 +57,13 @@ class Compose(Bijection):
     def codomain(self) -> constraints.Constraint:
         """What the last returns."""
         return self.parts[-1].codomain
+
+    @torch.no_grad()
+    def initialize(self, y: Tensor, context: Tensor | None = None) -> None:
+        """Set the last part from data, then the one before it from what the last makes of them, and so on."""
+        for part in reversed(self.parts):
+            part.initialize(y, context)
+            y = part.inverse_and_ladj(y, context)[0]
 
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run from first to last, adding up log-determinants."""

@@ -1,6 +1,7 @@
 """Coupling: one half of the features sets how the other half moves."""
 
 from torch import Tensor, cat, nn
+from torch.distributions import constraints
 
 from pyrodgm.transforms.bijection import Bijection, broadcast_event, check_input_dim
 from pyrodgm.transforms.univariate.base import Univariate
@@ -43,11 +44,29 @@ class Coupling(Bijection):
     ) -> None:
         super().__init__(context_dim=context_dim)
         check_input_dim(input_dim)
+        self.input_dim = input_dim
         self.univariate = univariate
         self.conditioner = conditioner
         self.flip = flip
         self.boundary = input_dim // 2
         self.num_moving = moving_dim(input_dim, flip=flip)
+
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self) -> constraints.Constraint:
+        """What the family takes where features move, anything where they stay."""
+        return self._beside_real(self.univariate.domain)
+
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self) -> constraints.Constraint:
+        """What the family returns where features move, anything where they stay."""
+        return self._beside_real(self.univariate.codomain)
+
+    def _beside_real(self, moved: constraints.Constraint) -> constraints.Constraint:
+        if moved is constraints.real:
+            return constraints.real_vector
+        parts = [(constraints.real, self.input_dim - self.num_moving), (moved, self.num_moving)]
+        kinds, lengths = zip(*[part for part in (parts[::-1] if self.flip else parts) if part[1]], strict=True)
+        return constraints.independent(constraints.cat(kinds, dim=-1, lengths=lengths), 1)
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         first, last = x.split_with_sizes((self.boundary, x.shape[-1] - self.boundary), -1)  # its gradient is one cat

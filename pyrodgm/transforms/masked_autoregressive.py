@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.distributions import constraints
 
 from pyrodgm.nn.masked_mlp import MaskedMLP
 from pyrodgm.nn.masked_sweep import masked_sweep
@@ -44,6 +45,23 @@ class MaskedAutoregressive(Bijection):
             )
         self.univariate = univariate
         self.net = net
+
+    @constraints.dependent_property(is_discrete=False)
+    def domain(self) -> constraints.Constraint:
+        """What the family takes, in each feature."""
+        return constraints.independent(self.univariate.domain, 1)
+
+    @constraints.dependent_property(is_discrete=False)
+    def codomain(self) -> constraints.Constraint:
+        """What the family returns, in each feature."""
+        return constraints.independent(self.univariate.codomain, 1)
+
+    @torch.no_grad()
+    def initialize(self, y: Tensor, context: Tensor | None = None) -> None:
+        """Set the last layer's biases so that each feature alone is about standard, where the family knows how."""
+        params = self.univariate.fit_codomain(y)  # (D, num_params)
+        if params is not None:
+            self.net.linears[-1].bias.copy_(params.t().flatten())
 
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the base's value in one pass."""

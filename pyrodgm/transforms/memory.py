@@ -1,5 +1,7 @@
 """Remembering a drawn pair, so that its density costs no inverse, and never returning a stale one."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -16,7 +18,7 @@ class Watch:
     """
 
     def __init__(self) -> None:
-        self._entries: list[tuple[dict[str, nn.Parameter | None], str, Tensor, int]] | None = None
+        self._entries: list[tuple[Mapping[str, Tensor | None], str, Tensor, int]] | None = None
         self._samples: list[Tensor] = []
 
     def state(self, module: nn.Module) -> State | None:
@@ -37,11 +39,14 @@ class Watch:
     def _look_through(self, module: nn.Module) -> None:
         self._entries, self._samples = [], []
         for part in module.modules():
-            for name, parameter in part._parameters.items():
-                if parameter is not None and parameter.numel():
-                    self._entries.append((part._parameters, name, parameter, parameter.data_ptr()))
-                    flat = parameter.detach().view(-1)  # a view, so that it shows later changes
-                    self._samples.append(flat[:: -(-flat.numel() // SAMPLED)])
+            kept = {k: v for k, v in part._buffers.items() if k not in part._non_persistent_buffers_set}
+            for tensors, names in ((part._parameters, part._parameters), (part._buffers, kept)):
+                for name in names:
+                    tensor = tensors[name]
+                    if tensor is not None and tensor.numel() and tensor.is_floating_point():
+                        self._entries.append((tensors, name, tensor, tensor.data_ptr()))
+                        flat = tensor.detach().view(-1)  # a view, so that it shows later changes
+                        self._samples.append(flat[:: -(-flat.numel() // SAMPLED)])
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Watch":
         return Watch()

@@ -1,13 +1,17 @@
 import copy
+import math
 import pickle
 
 import pytest
 import torch
 
+from pyrodgm import transforms
 from pyrodgm.transforms.univariate.rational_quadratic_spline import RationalQuadraticSpline
+from tests.cases import autoregressive, coupling
 
 BATCHES = [(), (5,), (2, 5), (0,), (2, 1, 3)]
 SPLINE = RationalQuadraticSpline()
+CIRCLE = RationalQuadraticSpline(5, bound=math.pi, periodic=True)
 
 
 def awkward_values(params: torch.Tensor, *, bound: float = 5.0) -> torch.Tensor:
@@ -186,3 +190,91 @@ def test_copies():
 def test_wrong_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
         RationalQuadraticSpline(**options)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_circle_both_ways(dtype):
+    assert CIRCLE.num_params == 3 * 5 + 1
+    angles = (math.pi * (2 * torch.rand(300, 4) - 1)).to(dtype)
+    params = torch.randn(300, 4, CIRCLE.num_params, dtype=dtype)
+    y, ladj = CIRCLE.forward_and_ladj(angles, params)
+    assert CIRCLE.codomain.check(y).all()
+    back, inverse_ladj = CIRCLE.inverse_and_ladj(y, params)
+    tolerance = 1e-3 if dtype == torch.float32 else 1e-11
+    difference = torch.remainder(back - angles + math.pi, 2 * math.pi) - math.pi
+    assert difference.abs().max() < tolerance
+    torch.testing.assert_close(inverse_ladj, -ladj, atol=10 * tolerance, rtol=tolerance)
+    for method in (CIRCLE.forward_and_ladj, CIRCLE.inverse_and_ladj):
+        leaf = angles.clone().requires_grad_()
+        value, ladj = method(leaf, params)
+        torch.testing.assert_close(ladj, torch.autograd.grad(value.sum(), leaf)[0].log(), atol=1e-3, rtol=1e-3)
+
+
+def test_zero_parameters_leave_the_circle_alone():
+    angles = torch.linspace(-math.pi, math.pi, 101)
+    for method in (CIRCLE.forward_and_ladj, CIRCLE.inverse_and_ladj):
+        y, ladj = method(angles, torch.zeros(CIRCLE.num_params))
+        torch.testing.assert_close(y, angles, atol=1e-12, rtol=0)
+        torch.testing.assert_close(ladj, torch.zeros(101), atol=1e-12, rtol=0)
+
+
+def test_the_density_is_continuous_across_the_cut_and_integrates_to_one():
+    params = torch.randn(CIRCLE.num_params)
+    for method in (CIRCLE.forward_and_ladj, CIRCLE.inverse_and_ladj):
+        edge, ladj = method(torch.tensor([-math.pi, math.pi]), params)
+        torch.testing.assert_close(ladj[0], ladj[1])
+        assert ladj[0].abs() > 0.01  # the slope at the cut is learned
+        torch.testing.assert_close(edge.sin(), edge.sin().flip(0))
+        # Where the shift puts the cut of the other side, there is no jump either.
+        cut = torch.remainder(CIRCLE.forward_and_ladj(torch.tensor([math.pi]), params)[0], 2 * math.pi) - math.pi
+        near = (cut + torch.tensor([-1e-7, 1e-7])).clamp(-math.pi, math.pi)
+        torch.testing.assert_close(*method(near, params)[1], atol=1e-4, rtol=0)
+        grid = torch.linspace(-math.pi, math.pi, 200001)
+        assert abs(torch.trapezoid(method(grid, params)[1].exp(), grid) - 2 * math.pi) < 1e-6
+
+
+def test_the_shift_turns_the_circle():
+    angles, params = torch.linspace(-3, 3, 50), torch.zeros(CIRCLE.num_params)
+    for turns in (0.5, -2.0, 2 * math.pi, 40.0):
+        params[-1] = turns
+        y, ladj = CIRCLE.forward_and_ladj(angles, params)
+        torch.testing.assert_close(y.sin(), (angles + turns).sin())
+        torch.testing.assert_close(y.cos(), (angles + turns).cos())
+        torch.testing.assert_close(ladj, torch.zeros(50), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1.0, 5.0, 20.0])
+def test_wild_circles_stay_finite(scale, dtype):
+    angles = torch.cat([torch.linspace(-math.pi, math.pi, 299), torch.zeros(1)]).to(dtype).requires_grad_()
+    params = (scale * torch.randn(300, CIRCLE.num_params, dtype=dtype)).requires_grad_()
+    for method in (CIRCLE.forward_and_ladj, CIRCLE.inverse_and_ladj):
+        value, ladj = method(angles, params)
+        assert CIRCLE.codomain.check(value).all()
+        gradients = torch.autograd.grad(value.sum() + ladj.sum(), (angles, params))
+        assert all(t.isfinite().all() for t in (value, ladj, *gradients))
+
+
+@pytest.mark.parametrize("build", [coupling, autoregressive])
+def test_circles_in_flows(build):
+    bijection = build(3, CIRCLE)
+    x = 3 * torch.rand(6, 3)
+    y, ladj = bijection.forward_and_ladj(x)
+    back, inverse_ladj = bijection.inverse_and_ladj(y)
+    torch.testing.assert_close(back.cos(), x.cos())
+    torch.testing.assert_close(back.sin(), x.sin())
+    torch.testing.assert_close(inverse_ladj, -ladj)
+
+
+def test_values_off_the_circle_are_refused(monkeypatch):
+    for bad in (4.0, -3.15, math.nan):
+        value, params = torch.tensor([0.0, bad]), torch.zeros(2, CIRCLE.num_params)
+        for method in (CIRCLE.forward_and_ladj, CIRCLE.inverse_and_ladj):
+            with pytest.raises(
+                ValueError, match=rf"Expected values within \[-3\.14159, 3\.14159\]; got {bad:g}\. Wrap"
+            ):
+                method(value, params)
+    monkeypatch.setattr(torch.distributions.Distribution, "_validate_args", False)
+    CIRCLE.forward_and_ladj(torch.tensor([4.0]), torch.zeros(1, CIRCLE.num_params))
+    assert CIRCLE.domain.check(torch.tensor([math.pi], dtype=torch.float32)).all()
+    assert transforms.RationalQuadraticSpline().domain is torch.distributions.constraints.real

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pyrodgm.transforms.univariate.base import Univariate
+from pyrodgm.transforms.univariate.base import Univariate, check_columns
 
 
 class Affine(Univariate):
@@ -59,3 +59,9 @@ class Affine(Univariate):
         """Scale, then add, in as few operations as a step of a sequential draw should cost."""
         shift, log_scale = self._shift_and_log_scale(params)
         return torch.addcmul(shift, x, log_scale.exp())
+
+    def fit_codomain(self, y: Tensor) -> Tensor:
+        """Return mean and standard deviation, the latter within the bound of the scale."""
+        check_columns(y, 2, what=type(self).__name__)
+        log_scale = y.std(0).log() / self.max_log_scale
+        return torch.stack([y.mean(0), log_scale.clamp(-0.99, 0.99).atanh() * self.max_log_scale], -1)

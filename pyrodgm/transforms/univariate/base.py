@@ -3,6 +3,9 @@
 from abc import ABC, abstractmethod
 
 from torch import Tensor
+from torch.distributions import constraints
+
+from pyrodgm.transforms.moments import check_spread
 
 
 class Univariate(ABC):
@@ -10,8 +13,19 @@ class Univariate(ABC):
 
     It owns no parameters: :class:`~pyrodgm.transforms.Coupling` and
     :class:`~pyrodgm.transforms.MaskedAutoregressive` take them from a network,
-    :class:`~pyrodgm.transforms.Elementwise` learns them. Zero parameters mean the identity.
+    :class:`~pyrodgm.transforms.Elementwise` learns them. Zero parameters mean the identity, where domain and codomain
+    are the whole line.
     """
+
+    @property
+    def domain(self) -> constraints.Constraint:
+        """What one ``x`` may be."""
+        return constraints.real
+
+    @property
+    def codomain(self) -> constraints.Constraint:
+        """What one ``y`` may be."""
+        return constraints.real
 
     @property
     @abstractmethod
@@ -34,3 +48,30 @@ class Univariate(ABC):
     def forward(self, x: Tensor, params: Tensor) -> Tensor:
         """Return ``y`` alone: the step of a sequential draw, where the log-derivative comes later at once."""
         return self.forward_and_ladj(x, params)[0]
+
+    def fit_domain(self, x: Tensor) -> Tensor | None:
+        """Return parameters under which ``f`` of data ``x``, ``(num, D)``, is about standard, or ``None``.
+
+        Returns:
+            ``(D, num_params)``, where the family knows how to set itself from data on the side of its domain.
+        """
+        return None
+
+    def fit_codomain(self, y: Tensor) -> Tensor | None:
+        """Return parameters under which the inverse of data ``y``, ``(num, D)``, is about standard, or ``None``.
+
+        Returns:
+            ``(D, num_params)``, where the family knows how to set itself from data on the side of its codomain.
+        """
+        return None
+
+
+def check_columns(data: Tensor, num_rows: int, *, what: str) -> None:
+    """Refuse data that parameters cannot be set from.
+
+    Raises:
+        ValueError: If there are fewer rows than ``num_rows``, or columns that are constant, which are named.
+    """
+    if len(data) < num_rows:
+        raise ValueError(f"Expected at least {num_rows} rows to initialize {what}; got {len(data)}. Pass more data.")
+    check_spread(data, what=what)
