@@ -8,51 +8,68 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from pyrodgm.conditional import Conditional
-from pyrodgm.models.checks import check_rows, validation_enabled
+from pyrodgm.models.checks import check_rows, check_support, validation_enabled
+from pyrodgm.models.dequantization import UniformDequantization, check_num_levels, unit_noise
 from pyrodgm.models.model import Model
 from pyrodgm.models.program import Program, data_plate, num_rows
+from pyrodgm.models.vae import extra_width, join
 
 
 class Dequantized(Model):
-    r"""Integers :math:`0 \dots L-1` under a density of :math:`y = (x + u) / L`, with uniform :math:`u` as the guide.
+    r"""Integers :math:`0 \dots L-1` under a density of :math:`y = (x + u) / L`, with a guide over the noise :math:`u`.
 
-    .. math:: \log p(x) = \log \int_0^1 p_y\!\left(\tfrac{x+u}{L}\right) L^{-D}\, du
-        \ge E_u \log p_y\!\left(\tfrac{x+u}{L}\right) - D \log L
+    .. math:: \log p(x) = \log \int_{[0, 1]^D} p_y\!\left(\tfrac{x+u}{L}\right) L^{-D}\, du
+        \ge E_{q(u \mid x)} \log p_y\!\left(\tfrac{x+u}{L}\right) - D \log L - E_{q(u \mid x)} \log q(u \mid x)
 
-    The ELBO is the usual dequantized likelihood, of the integers, in nats; importance weighting tightens it.
+    The ELBO is of the integers, in nats. With uniform noise, :math:`\log q = 0`, it is the usual dequantized
+    likelihood; a learned guide tightens it, and importance weighting tightens either. Divided by
+    :math:`-D \log 2` it is in bits per dimension. Mass of the density outside of the unit cube is lost: the
+    probabilities of all integers sum to at most one, and draws from there are counted to the nearest integer.
 
     Args:
         conditional: The density on (about) the unit cube.
         num_levels: Number :math:`L` of values.
+        guide: The noise ``q(u | x)`` or ``q(u | x, c)`` over the unit cube; uniform if ``None``.
 
     Raises:
-        ValueError: If there are fewer than two levels.
+        ValueError: If there are fewer than two levels, or the guide is not over the noise of ``x`` given ``x``.
 
     Example:
         >>> import torch
         >>> from pyrodgm import flows, models
-        >>> model = models.Dequantized(flows.maf(3), num_levels=17)
+        >>> guide = models.VariationalDequantization(flows.realnvp(3, context_dim=3), num_levels=17)
+        >>> model = models.Dequantized(flows.maf(3), num_levels=17, guide=guide)
         >>> model.sample(5).shape
         torch.Size([5, 3])
 
     References:
         Theis, van den Oord, Bethge (2016), A note on the evaluation of generative models, section 3.1,
-        https://arxiv.org/abs/1511.01844
+        https://arxiv.org/abs/1511.01844; Ho, Chen, Srinivas, Duan, Abbeel (2019), Flow++, eq. 11-12,
+        https://arxiv.org/abs/1902.00275
     """
 
-    def __init__(self, conditional: Conditional, *, num_levels: int) -> None:
+    def __init__(self, conditional: Conditional, *, num_levels: int, guide: Conditional | None = None) -> None:
         super().__init__()
-        if num_levels < 2:
-            raise ValueError(f"Expected num_levels of at least 2; got {num_levels}. Give the number of values.")
+        check_num_levels(num_levels)
+        dequantization = UniformDequantization(conditional.event_shape) if guide is None else guide
+        check_guide(dequantization, conditional)
         self.conditional = conditional
+        self.dequantization = dequantization
         self.num_levels = num_levels
         self.event_shape = conditional.event_shape
-        self.pair(DequantizedModel(conditional, num_levels), UniformGuide(conditional.event_shape))
+        self.pair(DequantizedModel(conditional, num_levels), DequantizedGuide(dequantization, self.event_shape))
+
+    @torch.no_grad()
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Dequantize the data by uniform noise, and pass them on to the density, and the noise to the guide."""
+        u = unit_noise(x.shape, x, x.dim()).sample()
+        levels = ToLevels(u, self.num_levels, len(self.event_shape))
+        self.conditional.initialize(levels.inv(x), context)
+        self.dequantization.initialize(u, join(x, context, self.dequantization.context_shape))
 
     def observation(self, context: Tensor | None) -> Distribution:
         """Return the uniform distribution over the integers, whose support is that of the data."""
-        uniform = dist.Categorical(probs=torch.ones(self.num_levels)).expand(self.event_shape)
-        return uniform.to_event(len(self.event_shape))
+        return uniform_integers(self.num_levels, self.event_shape)
 
 
 class DequantizedModel(Program):
@@ -67,33 +84,72 @@ class DequantizedModel(Program):
         self, x: Tensor | None = None, context: Tensor | None = None, *, size: int | None = None, num: int = 1
     ) -> Tensor:
         """Sample or score ``x``."""
-        conditional = self.conditional
+        conditional, event_dim = self.conditional, len(self.conditional.event_shape)
         with data_plate(num_rows(x, context, num), size):
             if x is None:
                 y = pyro.sample("y", conditional(context))
                 return (y * self.num_levels).floor().clamp(0, self.num_levels - 1)
-            u = pyro.sample("u", unit_noise(conditional.event_shape, x))
-            scale = u.new_full(conditional.event_shape, float(self.num_levels))  # one log L a dimension
-            to_integers = AffineTransform(-u, scale, event_dim=len(conditional.event_shape))
-            return pyro.sample("x", dist.TransformedDistribution(conditional(context), [to_integers]), obs=x)
+            if validation_enabled():
+                check_support(uniform_integers(self.num_levels, conditional.event_shape), x)
+            u = pyro.sample("u", unit_noise(conditional.event_shape, x, event_dim))
+            levels = ToLevels(u, self.num_levels, event_dim)
+            return pyro.sample("x", dist.TransformedDistribution(conditional(context), [levels]), obs=x)
 
 
-class UniformGuide(Program):
-    """The program ``u ~ U(0, 1)``."""
+class DequantizedGuide(Program):
+    """The program ``u ~ q(u | x, c)``."""
 
-    def __init__(self, event_shape: torch.Size) -> None:
+    def __init__(self, dequantization: Conditional, event_shape: torch.Size) -> None:
         super().__init__()
+        self.dequantization = dequantization
         self.event_shape = event_shape
 
     def forward(self, x: Tensor, context: Tensor | None = None, *, size: int | None = None) -> Tensor:
         """Sample the part of ``y`` below one level."""
+        dequantization = self.dequantization
         if validation_enabled():
             check_rows(x, self.event_shape)
         with data_plate(len(x), size):
-            return pyro.sample("u", unit_noise(self.event_shape, x))
+            return pyro.sample("u", dequantization(join(x, context, dequantization.context_shape)))
 
 
-def unit_noise(event_shape: torch.Size, like: Tensor) -> dist.TorchDistribution:
-    """Return the uniform distribution on the unit cube."""
-    zero = like.new_zeros(())
-    return dist.Uniform(zero, zero + 1.0).expand(event_shape).to_event(len(event_shape))
+class ToLevels(AffineTransform):
+    """The map ``x = L y - u``, given the noise; its inverse ``y`` stays inside of the open unit interval.
+
+    Rounded to the data's type, ``(L - 1 + u) / L`` may be 1, which a density on the open interval cannot take.
+    """
+
+    def __init__(self, u: Tensor, num_levels: int, event_dim: int) -> None:
+        scale = u.new_full(u.shape[u.dim() - event_dim :], float(num_levels))  # one log L a dimension
+        super().__init__(-u, scale, event_dim=event_dim)
+
+    def _inverse(self, y: Tensor) -> Tensor:
+        """Return the place in the unit interval of the integers."""
+        place = super()._inverse(y)
+        finfo = torch.finfo(place.dtype)
+        return place.clamp(finfo.tiny, 1.0 - 0.5 * finfo.eps)
+
+
+def uniform_integers(num_levels: int, event_shape: torch.Size) -> Distribution:
+    """Return the uniform distribution over the integers of one datum."""
+    uniform = dist.Categorical(probs=torch.ones(num_levels)).expand(event_shape)
+    return uniform.to_event(len(event_shape))
+
+
+def check_guide(guide: Conditional, conditional: Conditional) -> None:
+    """Refuse a guide over other noise, or with another context, than that of the density.
+
+    Raises:
+        ValueError: Naming the shapes.
+    """
+    if guide.event_shape != conditional.event_shape:
+        raise ValueError(
+            f"Expected a guide over noise of shape {tuple(conditional.event_shape)}, that of the data; got "
+            f"{tuple(guide.event_shape)}. Build both for the same data."
+        )
+    extra = extra_width(guide.context_shape, conditional.event_shape, "guide", "x")
+    if extra not in (0, conditional.context_dim):
+        raise ValueError(
+            f"Expected a guide whose context beside x is the density's, of width {conditional.context_dim}; got "
+            f"{extra}. Build both with one context."
+        )
