@@ -6,6 +6,7 @@ sets, one folder each; nothing is downloaded, and an error says what belongs whe
 
 from pyrodgm.data import toy
 from pyrodgm.data.binarized_mnist import binarized_mnist
+from pyrodgm.data.bsds300 import bsds300
 from pyrodgm.data.caltech101_silhouettes import caltech101_silhouettes
 from pyrodgm.data.dataset import Dataset, Splits
 from pyrodgm.data.debd import debd
@@ -20,6 +21,7 @@ __all__ = [
     "Dataset",
     "Splits",
     "binarized_mnist",
+    "bsds300",
     "caltech101_silhouettes",
     "debd",
     "digits",
