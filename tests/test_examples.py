@@ -13,7 +13,8 @@ PAGES = [
     DOCS.parent / "README.md",
     DOCS / "index.md",
     *sorted((DOCS / "concepts").glob("*.md")),
-    *sorted((DOCS / "how-to").glob("*.md")),
+    # Importing zuko switches validation off for the whole process: tests/peers runs its page in one of its own.
+    *sorted(set((DOCS / "how-to").glob("*.md")) - {DOCS / "how-to" / "zuko.md"}),
 ]
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SETTINGS = {
@@ -21,6 +22,7 @@ SETTINGS = {
     "10_vae": ["--steps", "3", "--particles", "2"],
     "20_flow_prior_vae": ["--steps", "3", "--particles", "2"],
     "30_your_own_pyro_model": ["--steps", "3", "--nuts", "4"],
+    "40_mode_covering_mode_seeking": ["--steps", "3", "--points", "300"],
     "demo": ["--steps", "3", "--particles", "2"],
 }
 

@@ -1,0 +1,1 @@
+"""Agreement with other libraries under copied weights, each check in a process of its own."""
