@@ -11,7 +11,7 @@ from tests.benchmarks.report import Table, page
 from tests.benchmarks.timing import CLOCKS, Timing
 from tests.benchmarks.worker import run_group
 
-BENCHMARKS = ("coupling_flow", "maf_inverse", "vae_step", "import_time")
+BENCHMARKS = ("vector_flows", "autoregressive_inverse", "spline", "flow_memory", "vae_step", "import_time")
 
 
 def run(benchmark: str, *, quick: bool, seed: int, threads: int, clock: str) -> list[Table]:

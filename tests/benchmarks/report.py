@@ -12,7 +12,7 @@ import torch
 
 from tests.benchmarks.timing import FLOOR, Timing
 
-PACKAGES = ("pyrodgm", "torch", "pyro-ppl", "zuko", "nflows", "normflows", "lightning")
+PACKAGES = ("pyrodgm", "torch", "pyro-ppl", "zuko", "nflows", "normflows", "FrEIA", "lightning")
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,7 @@ def interleave(
     repeats = max(1, round(block_seconds / floor_seconds))
     timings = [Timing(c.name, num_params=c.num_params, note=c.note) for c in contenders]
     gc.collect()
+    gc.freeze()  # what the libraries brought with them is not searched again after every block
     gc.disable()
     try:
         for turn in range(rounds):
@@ -103,6 +104,7 @@ def interleave(
                 timings[index].ratios.append(value / seconds[0])
     finally:
         gc.enable()
+        gc.unfreeze()
     return timings
 
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.benchmarks.coupling_floor import mlp
+from tests.benchmarks.vector_flow_floor import mlp
 
 INPUT_DIM, HIDDEN_DIMS, LATENT_DIM = 784, (500, 500), 40
 UNIT_SCALE = math.log(math.expm1(1.0))
