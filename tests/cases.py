@@ -89,6 +89,11 @@ BIJECTIONS = {  # name: (constructor, number of features)
     "Coupling spline": (lambda: coupling(4, transforms.RationalQuadraticSpline(), 2), 4),
     "MaskedAutoregressive Affine": (lambda: autoregressive(5, transforms.Affine()), 5),
     "MaskedAutoregressive, order, context": (lambda: autoregressive(4, transforms.Affine(), 2, [2, 0, 3, 1]), 4),
+    "MaskedAutoregressive, many features": (lambda: autoregressive(20, transforms.Affine()), 20),
+    "MaskedAutoregressive, many features, context": (
+        lambda: autoregressive(18, transforms.RationalQuadraticSpline(3), 2, list(range(17, -1, -1))),
+        18,
+    ),
     "MaskedAutoregressive, graph": (lambda: flows.maf(3, num_layers=1, adjacency=TREE).bijection, 3),
     "Elementwise, context": (lambda: transforms.Elementwise(transforms.Affine(), 3, nn.MLP(2, 6)), 3),
     "MaskedAutoregressive, one feature": (lambda: autoregressive(1, transforms.Affine()), 1),

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pyrodgm.nn.adjacency import read_adjacency, topological_order
-from pyrodgm.nn.mlp import check_dim, check_inputs, shrink
+from pyrodgm.nn.mlp import add_linear, check_dim, check_inputs, shrink
 
 
 class MaskedMLP(nn.Module):
@@ -102,6 +102,7 @@ class MaskedMLP(nn.Module):
         self.context_layer = nn.Linear(context_dim, sizes[1], bias=False) if context_dim else None
         for index, mask in enumerate(self._masks()):
             self.register_buffer(f"mask_{index}", mask.to(torch.get_default_dtype()), persistent=False)
+        self._mask_names = [f"mask_{index}" for index in range(len(self.layers))]
         if zero_init:
             shrink(self.linears[-1])
 
@@ -132,18 +133,20 @@ class MaskedMLP(nn.Module):
 
     def masked_weights(self) -> list[Tensor]:
         """Return the weights of each layer, masked."""
-        return [layer.weight * self.get_buffer(f"mask_{i}") for i, layer in enumerate(self.linears)]
+        masks = [cast(Tensor, self._buffers[name]) for name in self._mask_names]
+        return [layer.weight * mask for layer, mask in zip(self.linears, masks, strict=True)]
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return ``(*batch, input_dim, num_params)`` of ``x``, ``(*batch, input_dim)``, in one pass."""
         if (context is None) != (self.context_dim == 0):
             check_inputs(self.input_dim, self.context_dim, x, context)
+        activation = torch.relu_ if isinstance(self.activation, nn.ReLU) else self.activation
         weights, layers = self.masked_weights(), self.linears
         h = F.linear(x, weights[0], layers[0].bias)
         if self.context_layer is not None and context is not None:
-            h = h + self.context_layer(context)
+            h = add_linear(h, context, self.context_layer.weight)
         for layer, weight in zip(layers[1:], weights[1:], strict=True):
-            h = F.linear(self.activation(h), weight, layer.bias)
+            h = F.linear(activation(h), weight, layer.bias)
         return h.view(*h.shape[:-1], self.num_params, self.input_dim).mT
 
     def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> "MaskedStepper":

@@ -69,6 +69,13 @@ def shrink(layer: nn.Linear, factor: float = 1e-3) -> None:
             parameter.mul_(factor)
 
 
+def add_linear(h: Tensor, context: Tensor, weight: Tensor) -> Tensor:
+    """Add a context's projection, ``(*batch, width)``; of two matrices in one product, with no tensor in between."""
+    if h.dim() == context.dim() == 2 and len(h) == len(context):
+        return torch.addmm(h, context, weight.t())
+    return h + F.linear(context, weight)
+
+
 class MLP(nn.Module):
     r"""Fully connected network :math:`h_1 = a(W x + V c + b),\; h_k = a(W_k h_{k-1} + b_k)` with a linear last layer.
 
@@ -144,7 +151,7 @@ class MLP(nn.Module):
         try:
             h = F.linear(x, layer.weight, layer.bias)
             if context is not None:
-                h = h + self.context_layer(context)  # type: ignore[misc]
+                h = add_linear(h, context, self.context_layer.weight)  # type: ignore[union-attr]
         except RuntimeError:
             check_inputs(self.input_dim, self.context_dim, x, context)  # names a wrong width; else torch's own error
             raise

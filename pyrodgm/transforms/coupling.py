@@ -1,5 +1,6 @@
 """Coupling: one half of the features sets how the other half moves."""
 
+import torch
 from torch import Tensor, cat, nn
 from torch.distributions import constraints
 
@@ -70,7 +71,9 @@ class Coupling(Bijection):
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         first, last = x.split_with_sizes((self.boundary, x.shape[-1] - self.boundary), -1)  # its gradient is one cat
-        return (last, first) if self.flip else (first, last)
+        staying, moving = (last, first) if self.flip else (first, last)
+        # The conditioner keeps its input for gradients: a copy, not a view that would keep the whole of x alive.
+        return staying.contiguous() if torch.is_grad_enabled() else staying, moving
 
     def _join(self, staying: Tensor, moved: Tensor) -> Tensor:
         staying = broadcast_event(staying, moved)

@@ -5,10 +5,13 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from pyrodgm.nn.masked_mlp import MaskedMLP
+from pyrodgm.nn.masked_steps import masked_steps
 from pyrodgm.nn.masked_sweep import masked_sweep
 from pyrodgm.transforms.bijection import Bijection
 from pyrodgm.transforms.implicit import implicit_solution
 from pyrodgm.transforms.univariate.base import Univariate
+
+FEW = 16  # up to so many features, single steps are faster than the sweep, with gradients and without
 
 
 class MaskedAutoregressive(Bijection):
@@ -17,7 +20,7 @@ class MaskedAutoregressive(Bijection):
     The direction from data to base is one pass of the net. From base to data, features are solved for block by block,
     what earlier blocks contribute being computed once: the work of two or three passes, instead of :math:`D`.
     Gradients of a draw come from the implicit function theorem, exact in at most :math:`D` products with the
-    triangular Jacobian (usually a handful), and cost no memory for the steps.
+    triangular Jacobian (usually a handful), and cost no memory for the steps. Up to 16 features are drawn one by one.
 
     Args:
         univariate: The family :math:`f`.
@@ -72,6 +75,8 @@ class MaskedAutoregressive(Bijection):
         """Return the data's value, drawn feature by feature."""
         if context is not None and context.shape[:-1] != x.shape[:-1]:
             x = x.expand(torch.broadcast_shapes(x.shape[:-1], context.shape[:-1]) + x.shape[-1:])
+        if 1 < self.net.input_dim <= FEW:  # the only feature of one uses no weights: steps would leave them out
+            return masked_steps(self.net, x, self.univariate.forward_and_ladj, context)
         y, params = masked_sweep(self.net, x, self.univariate.forward, context)
         if not torch.is_grad_enabled():
             return y, self.univariate.forward_and_ladj(x, params)[1].sum(-1)
