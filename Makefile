@@ -3,6 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+TABLES ?= uci_tabular uci_regression
 RECIPES ?= $(basename $(notdir $(wildcard recipes/*.yaml)))
 
 .DEFAULT_GOAL := help
@@ -29,12 +30,13 @@ docs: $(VENV)/.dev  ## build the documentation into docs/_build/html
 bench: $(VENV)/.bench $(VENV)/.dev  ## measure the speed beside the peers, into docs/results
 	@$(BIN)/python -m tests.benchmarks --out docs/results/speed.md
 
-results: $(VENV)/.train  ## fit and evaluate every recipe (RECIPES="a b" for some), into runs/results
+results: $(VENV)/.train  ## fit and evaluate every recipe (RECIPES="a b" for some), into runs/results; then the UCI tables
 	@set -e; for name in $(RECIPES); do \
 	  run=runs/results/$$name; \
 	  [ -f $$run/model.safetensors ] || $(BIN)/pyrodgm fit recipes/$$name.yaml --out $$run; \
 	  $(BIN)/pyrodgm evaluate $$run; \
 	done
+	@for table in $(TABLES); do $(BIN)/python -m tests.results.$$table --out docs/results/$$table.md; done
 
 clean:  ## remove what is built, but for the environment and the runs
 	@rm -rf docs/_build docs/generated docs/gallery build dist .pytest_cache .mypy_cache .ruff_cache

@@ -10,7 +10,7 @@ import pytest
 import torch
 from pyro.infer import SVI, Trace_ELBO
 
-from pyrodgm import data, flows, infer, models, train
+from pyrodgm import data, flows, infer, models, train, transforms
 from pyrodgm.train.checkpoints import checkpoints, read_checkpoint
 from pyrodgm.train.ema import EVERY, WeightAverage
 from pyrodgm.train.training import Training
@@ -236,3 +236,24 @@ def test_processes_share_an_epoch() -> None:
     rows = [torch.cat([x for x, _ in part]) for part in parts]
     assert [len(part) for part in rows] == [4, 4]
     assert len(torch.cat(rows).unique()) == 7
+
+
+def test_a_fresh_run_sets_the_flow_from_data_once(tmp_path: Path, monkeypatch) -> None:
+    x = 7 + 2 * torch.randn(200, 2)
+    part = data.Dataset(x)
+    splits = data.Splits(part, part, part, name="shifted", description="", licence="", shape=(2,))
+    calls = []
+    original = models.Density.initialize
+    monkeypatch.setattr(models.Density, "initialize", lambda *args: (calls.append(len(args[1])), original(*args)))
+
+    def run(num_steps: int) -> models.Density:
+        density = models.Density(flows.extend(flows.realnvp(2, num_layers=2), [transforms.LULinear(2)]))
+        settings = {"training": {"lr": 1e-9, "batch_size": 100}, "trainer": {"max_steps": num_steps, **CPU}}
+        train.fit(density, splits, tmp_path / str(num_steps), **settings)
+        return density
+
+    density = run(1)
+    assert calls == [200]
+    torch.testing.assert_close(density.conditional.bijection.parts[-1].bias, x.mean(0), rtol=1e-4, atol=1e-4)
+    run(1)  # finished: nothing is set again
+    assert calls == [200]

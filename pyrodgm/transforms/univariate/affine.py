@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from pyrodgm.transforms.bounded import bounded, unbounded
 from pyrodgm.transforms.univariate.base import Univariate, check_columns
 
 
@@ -42,7 +43,7 @@ class Affine(Univariate):
     def _shift_and_log_scale(self, params: Tensor) -> tuple[Tensor, Tensor]:
         # Networks lay parameters out kind by kind and hand over a transposed view: undone, gradients stay contiguous.
         shift, raw = params.mT.unbind(-2) if params.dim() > 1 else params.unbind(-1)
-        return shift, (raw * (1.0 / self.max_log_scale)).tanh() * self.max_log_scale
+        return shift, bounded(raw, self.max_log_scale)
 
     def forward_and_ladj(self, x: Tensor, params: Tensor) -> tuple[Tensor, Tensor]:
         """Scale, then add."""
@@ -63,5 +64,4 @@ class Affine(Univariate):
     def fit_codomain(self, y: Tensor) -> Tensor:
         """Return mean and standard deviation, the latter within the bound of the scale."""
         check_columns(y, 2, what=type(self).__name__)
-        log_scale = y.std(0).log() / self.max_log_scale
-        return torch.stack([y.mean(0), log_scale.clamp(-0.99, 0.99).atanh() * self.max_log_scale], -1)
+        return torch.stack([y.mean(0), unbounded(y.std(0).log(), self.max_log_scale)], -1)
