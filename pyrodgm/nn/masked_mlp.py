@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pyrodgm.nn.adjacency import read_adjacency, topological_order
 from pyrodgm.nn.mlp import add_linear, check_dim, check_inputs, shrink
+from pyrodgm.nn.staircase import Block, staircase, staircase_linear
 
 
 class MaskedMLP(nn.Module):
@@ -100,8 +101,10 @@ class MaskedMLP(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(below, above) for below, above in itertools.pairwise(sizes))
         self.layers.append(nn.Linear(sizes[-1], num_params * input_dim))  # kind by kind: (num_params, input_dim) rows
         self.context_layer = nn.Linear(context_dim, sizes[1], bias=False) if context_dim else None
-        for index, mask in enumerate(self._masks()):
+        masks = self._masks()
+        for index, mask in enumerate(masks):
             self.register_buffer(f"mask_{index}", mask.to(torch.get_default_dtype()), persistent=False)
+        self._blocks = self._staircases(masks)
         self._mask_names = [f"mask_{index}" for index in range(len(self.layers))]
         if zero_init:
             shrink(self.linears[-1])
@@ -123,8 +126,13 @@ class MaskedMLP(nn.Module):
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)
-        for index, mask in enumerate(self._masks()):  # of the order that was loaded
+        masks = self._masks()  # of the order that was loaded
+        for index, mask in enumerate(masks):
             self.get_buffer(f"mask_{index}").copy_(mask)
+        self._blocks = self._staircases(masks)
+
+    def _staircases(self, masks: list[Tensor]) -> list[list[Block]]:
+        return [staircase(mask, 1) for mask in masks[:-1]] + [staircase(masks[-1], self.num_params)]
 
     @property
     def linears(self) -> list[nn.Linear]:
@@ -141,13 +149,19 @@ class MaskedMLP(nn.Module):
         if (context is None) != (self.context_dim == 0):
             check_inputs(self.input_dim, self.context_dim, x, context)
         activation = torch.relu_ if isinstance(self.activation, nn.ReLU) else self.activation
-        weights, layers = self.masked_weights(), self.linears
-        h = F.linear(x, weights[0], layers[0].bias)
+        h = self._linear(0, x)
         if self.context_layer is not None and context is not None:
             h = add_linear(h, context, self.context_layer.weight)
-        for layer, weight in zip(layers[1:], weights[1:], strict=True):
-            h = F.linear(activation(h), weight, layer.bias)
+        for index in range(1, len(self._mask_names)):
+            h = self._linear(index, activation(h))
         return h.view(*h.shape[:-1], self.num_params, self.input_dim).mT
+
+    def _linear(self, index: int, h: Tensor) -> Tensor:
+        layer, mask = self.linears[index], cast(Tensor, self._buffers[self._mask_names[index]])
+        blocks = self._blocks[index]
+        if blocks and not torch.is_grad_enabled():
+            return staircase_linear(h, layer.weight, mask, layer.bias, blocks)
+        return F.linear(h, layer.weight * mask, layer.bias)
 
     def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> "MaskedStepper":
         """Return what computes the same outputs feature by feature, each hidden unit once.

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from pyrodgm import nn, testing, transforms
 
@@ -40,7 +41,7 @@ def test_a_draw_runs_few_full_products():
     x = torch.randn(4, 256)
 
     def flops(function):
-        with torch.utils.flop_counter.FlopCounterMode(display=False) as counter, torch.no_grad():
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
             function(x)
         return counter.get_total_flops()
 
