@@ -1,7 +1,7 @@
 """Our flows agree with other libraries' under copied weights; each check runs in a process of its own.
 
 Importing zuko switches Pyro's and torch's validation off, which no other test should see. A library that is not
-installed (all but Pyro come with the extra ``bench``) skips its checks.
+installed (zuko comes with the extra ``dev``, the others with ``bench``) skips its checks.
 """
 
 import importlib.util
