@@ -110,6 +110,10 @@ CASES = {
     "no reflections": (lambda: transforms.Orthogonal(3, 0), r"Expected num_reflections of at least 1; got 0\."),
     "no momentum": (lambda: transforms.BatchNorm(3, 0.0), r"Expected momentum in \(0, 1\]; got 0\.0\."),
     "no eps": (lambda: transforms.BatchNorm(3, eps=0.0), r"Expected eps > 0; got 0\.0\."),
+    "context missing in an elementwise layer": (
+        lambda: flows.gaussianization(3, 2).bijection.inverse_and_ladj(torch.randn(7, 3)),
+        r"Expected context of shape \(\*batch, 2\); got None",
+    ),
     "context missing in a planar step": (
         lambda: transforms.Planar(3, 2).inverse_and_ladj(torch.randn(7, 3)),
         r"Expected context of shape \(\*batch, 2\); got None",

@@ -95,7 +95,7 @@ BIJECTIONS = {  # name: (constructor, number of features)
         18,
     ),
     "MaskedAutoregressive, graph": (lambda: flows.maf(3, num_layers=1, adjacency=TREE).bijection, 3),
-    "Elementwise, context": (lambda: transforms.Elementwise(transforms.Affine(), 3, nn.MLP(2, 6)), 3),
+    "Elementwise, context": (lambda: transforms.Elementwise(transforms.Affine(), 3, nn.MLP(0, 6, context_dim=2)), 3),
     "MaskedAutoregressive, one feature": (lambda: autoregressive(1, transforms.Affine()), 1),
     "MaskedAutoregressive spline": (lambda: autoregressive(3, transforms.RationalQuadraticSpline()), 3),
     "LULinear": (lambda: transforms.LULinear(5), 5),

@@ -68,7 +68,7 @@ def gaussianization(
         conditioner = None
         if context_dim:
             outputs = input_dim * marginal.num_params
-            conditioner = MLP(context_dim, outputs, hidden_dims=hidden_dims, zero_init=True)
+            conditioner = MLP(0, outputs, hidden_dims=hidden_dims, context_dim=context_dim, zero_init=True)
         layers.append(Elementwise(marginal, input_dim, conditioner))
         if input_dim > 1:
             layers.append(Orthogonal(input_dim))

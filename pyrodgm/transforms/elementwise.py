@@ -17,8 +17,8 @@ class Elementwise(Bijection):
     Args:
         univariate: The family.
         input_dim: Number of features.
-        conditioner: A net ``context -> (*batch, num_params * D)``, kind by kind, that adds to the parameters; it says
-            its ``context_dim`` by its ``input_dim``. ``None`` for no context.
+        conditioner: A net of a context alone (``input_dim=0``) with ``num_params * D`` outputs, kind by kind, that adds
+            to the parameters. ``None`` for no context.
 
     Example:
         >>> import torch
@@ -32,7 +32,7 @@ class Elementwise(Bijection):
     """
 
     def __init__(self, univariate: Univariate, input_dim: int, conditioner: MLP | None = None) -> None:
-        super().__init__(context_dim=0 if conditioner is None else conditioner.input_dim)
+        super().__init__(context_dim=0 if conditioner is None else conditioner.context_dim)
         check_input_dim(input_dim)
         self.univariate = univariate
         self.conditioner = conditioner
@@ -58,7 +58,7 @@ class Elementwise(Bijection):
     def _params(self, context: Tensor | None) -> Tensor:
         if self.conditioner is None:
             return self.params
-        flat = self.conditioner(context)  # (*batch, num_params * D)
+        flat = self.conditioner(self.params.new_empty(0), context)  # (*batch, num_params * D)
         return self.params + flat.unflatten(-1, self.params.shape[::-1]).mT
 
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:

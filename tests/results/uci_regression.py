@@ -53,7 +53,7 @@ class MixtureDensityNetwork(Conditional):
 def spline_flow(context_dim: int) -> Flow:
     """A spline, then location and scale, each from the features."""
     affine = transforms.Affine(max_log_scale=-math.log(MIN_SCALE))
-    net = nn.MLP(context_dim, affine.num_params, hidden_dims=HIDDEN, zero_init=True)
+    net = nn.MLP(0, affine.num_params, hidden_dims=HIDDEN, context_dim=context_dim, zero_init=True)
     spline = flows.spline_coupling(1, context_dim, num_layers=1, hidden_dims=HIDDEN)
     return flows.extend(spline, [transforms.Elementwise(affine, 1, net)])
 
