@@ -1,6 +1,6 @@
 """Deep generative models for Pyro: modules make distributions, programs sample them, objectives score them."""
 
-from pyrodgm import distributions, flows, heads, infer, models, nn, transforms
+from pyrodgm import autoregressive, distributions, flows, heads, infer, models, nn, transforms
 from pyrodgm.conditional import Conditional, Embedded, Fixed, Neural
 from pyrodgm.flows.flow import Flow
 
@@ -12,6 +12,7 @@ __all__ = [
     "Fixed",
     "Flow",
     "Neural",
+    "autoregressive",
     "distributions",
     "flows",
     "heads",

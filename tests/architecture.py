@@ -28,7 +28,7 @@ RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 LEAVES = {"data", "metrics", "plots"}
 LEAF_IMPORTERS = {"train", "cli"}
 APPLICATIONS = {"train", "cli"}
-CORE = {"torch", "pyro", "torchdiffeq", "numpy"}
+CORE = {"torch", "pyro", "torchdiffeq", "numpy", "tqdm"}  # Pyro itself needs tqdm
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc"}
 UNFINISHED = re.compile(
     "|".join(("TO" + "DO", "FIX" + "ME", "X" * 3, "HA" + "CK", "place" + "holder", "not implemented" + " yet"))

@@ -22,6 +22,7 @@ from pyrodgm import (
     train,
     transforms,
 )
+from pyrodgm import autoregressive as ar
 from tests.transforms.residual import Residual
 
 HEADS = {
@@ -147,12 +148,20 @@ BIJECTIONS = {  # name: (constructor, number of features)
 
 GRAPH = [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 0, 0]]  # 4 -> 1 -> 0 -> 2, 3
 
-CAUSAL_NETS = {
-    "MaskedMLP": lambda: nn.MaskedMLP(5, 2, hidden_dims=(32, 33)),
-    "MaskedMLP, order, context": lambda: nn.MaskedMLP(5, 3, hidden_dims=(32,), context_dim=2, order=[3, 1, 4, 0, 2]),
-    "MaskedMLP, graph": lambda: nn.MaskedMLP(5, 2, hidden_dims=(32, 33), adjacency=GRAPH),
-    "MaskedMLP, graph, context": lambda: nn.MaskedMLP(5, 2, hidden_dims=(32,), context_dim=2, adjacency=GRAPH),
-    "MaskedMLP, one feature": lambda: nn.MaskedMLP(1, 2, hidden_dims=(8,), activation=torch.nn.Tanh),
+CAUSAL_NETS = {  # name: (constructor, whether each position sees all earlier ones, number of levels of integers)
+    "MaskedMLP": (lambda: nn.MaskedMLP(5, 2, hidden_dims=(32, 33)), True, None),
+    "MaskedMLP, order, context": (
+        lambda: nn.MaskedMLP(5, 3, hidden_dims=(32,), context_dim=2, order=[3, 1, 4, 0, 2]),
+        True,
+        None,
+    ),
+    "MaskedMLP, graph": (lambda: nn.MaskedMLP(5, 2, hidden_dims=(32, 33), adjacency=GRAPH), False, None),
+    "MaskedMLP, graph, context": (
+        lambda: nn.MaskedMLP(5, 2, hidden_dims=(32,), context_dim=2, adjacency=GRAPH),
+        False,
+        None,
+    ),
+    "MaskedMLP, one feature": (lambda: nn.MaskedMLP(1, 2, hidden_dims=(8,), activation=torch.nn.Tanh), True, None),
 }
 
 NETWORKS = {  # name: (constructor, input shape, output width)
@@ -207,6 +216,14 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
         lambda: models.VariationalDequantization(flows.realnvp(2, 2, hidden_dims=(16,)), num_levels=17),
         False,
     ),
+    "Autoregressive": (
+        lambda: ar.Autoregressive(nn.MaskedMLP(4, 1, hidden_dims=(16,)), heads.Bernoulli()),
+        True,
+    ),
+    "Autoregressive, context, normal": (
+        lambda: ar.Autoregressive(nn.MaskedMLP(2, 2, hidden_dims=(16,), context_dim=3), heads.Normal()),
+        True,
+    ),
     "VariationalDequantization, net": (
         lambda: models.VariationalDequantization(flows.iaf(2, 4), num_levels=17, net=nn.MLP(2, 4)),
         False,
@@ -254,13 +271,14 @@ MODELS = {  # name: (constructor, data, width of the context)
 # Public names whose contract is their kind's, tested above through concrete cases.
 CONTRACTS = (
     *(Conditional, heads.Head, transforms.Bijection, transforms.Univariate, models.Model, models.Program),
-    *(transforms.MixtureCDF, transforms.Quantile),
+    *(transforms.MixtureCDF, transforms.Quantile, nn.CausalNet, ar.Strategy),
 )
 
 # Public names with a test file of their own in the mirror of the package.
 OWN_TESTS = (
     *(nn.masked_sweep, models.VAE, flows.Flow, flows.FlowDistribution, infer.log_evidence, infer.ReparameterizedELBO),
     *(transforms.MixtureNormalCDF,),
+    *(ar.AutoregressiveDistribution, ar.FixedPoint, ar.Incremental, ar.Sequential),
     *(infer.ForwardKL, infer.ReverseKL, infer.fit_density, infer.importance_diagnostics, infer.ImportanceDiagnostics),
     *(data.Dataset, data.Splits, data.digits, data.mnist, data.binarized_mnist, data.caltech101_silhouettes),
     *(data.omniglot, data.freyfaces, data.bsds300, data.debd, data.uci_tabular, data.uci_regression),

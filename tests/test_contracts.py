@@ -24,7 +24,8 @@ def test_bijection(name):
 
 @pytest.mark.parametrize("name", cases.CAUSAL_NETS)
 def test_causal_net(name):
-    testing.check_causal_net(cases.CAUSAL_NETS[name]())
+    make, sees_all, num_levels = cases.CAUSAL_NETS[name]
+    testing.check_causal_net(make(), sees_all=sees_all, num_levels=num_levels)
 
 
 @pytest.mark.parametrize("name", cases.NETWORKS)

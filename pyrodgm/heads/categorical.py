@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pyro.distributions as dist
 import torch
+import torch.nn.functional as F
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
@@ -45,6 +46,13 @@ class Categorical(Head):
     def make(self, params: Tensor) -> TorchDistribution:
         """Make the distribution from logits, class by class."""
         return dist.Categorical(logits=self._logits(params)).to_event(self.event_dim)
+
+    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+        """Return the log-probability by the fused cross-entropy, which makes no normalized copy of the logits."""
+        logits = self._logits(params)
+        flat = F.cross_entropy(logits.reshape(-1, self.num_classes), value.reshape(-1).long(), reduction="none")
+        log_prob = -flat.reshape(value.shape)
+        return log_prob.flatten(-self.event_dim).sum(-1) if self.event_dim else log_prob
 
     def noise(
         self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None

@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pyrodgm.nn.adjacency import read_adjacency, topological_order
+from pyrodgm.nn.causal import CausalNet
 from pyrodgm.nn.mlp import add_linear, check_dim, check_inputs, shrink
 from pyrodgm.nn.staircase import Block, staircase, staircase_linear
 
 
-class MaskedMLP(nn.Module):
+class MaskedMLP(CausalNet):
     r"""An MLP whose output for feature ``i`` sees only features earlier in ``order``, and the whole context.
 
     Hidden units have sorted degrees, spread evenly; a unit of degree ``d`` sees the first ``d`` features. Masks are
@@ -79,7 +80,8 @@ class MaskedMLP(nn.Module):
                 "order[k] is the feature that comes k-th."
             )
         self.input_dim, self.num_params, self.context_dim = input_dim, num_params, context_dim
-        self.input_shape = (input_dim,)
+        self.input_shape = self.grid_shape = (input_dim,)
+        self.context_shape = (context_dim,) if context_dim else ()
         self.activation = activation(inplace=True) if activation is nn.ReLU else activation()
         self.register_buffer("order", given.long())
         self.adjacency = graph

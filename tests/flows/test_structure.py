@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from pyrodgm import flows, nn, testing
+from pyrodgm.testing.networks import dependencies
 
 MATRICES = [torch.tensor(bits).reshape(3, 3) for bits in itertools.product([0, 1], repeat=9)]
 
@@ -27,7 +28,7 @@ def mixed_derivatives(flow, dim):
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
 def test_every_order_is_triangular(order):
-    testing.check_causal_net(nn.MaskedMLP(4, 2, hidden_dims=(24, 25), order=order))
+    testing.check_causal_net(nn.MaskedMLP(4, 2, hidden_dims=(24, 25), order=order), sees_all=True)
 
 
 def test_there_are_25_graphs():
@@ -36,7 +37,10 @@ def test_there_are_25_graphs():
 
 @pytest.mark.parametrize("graph", GRAPHS, ids=lambda graph: "".join(map(str, graph.flatten().tolist())))
 def test_every_graph_is_kept_to(graph):
-    testing.check_causal_net(nn.MaskedMLP(3, 2, hidden_dims=(24, 25), adjacency=graph))
+    net = nn.MaskedMLP(3, 2, hidden_dims=(24, 25), adjacency=graph)
+    testing.check_causal_net(net)
+    assert torch.equal(dependencies(net), graph.bool())
+    assert torch.equal(net.dependencies, graph.bool())
 
 
 def test_children_are_independent_given_their_parent():
@@ -82,7 +86,7 @@ def test_loading_brings_the_orders_along():
     other.load_state_dict(flow.state_dict())
     x = torch.randn(5, 6)
     torch.testing.assert_close(other().log_prob(x), flow().log_prob(x))
-    testing.check_causal_net(other.bijection.parts[1].net)
+    testing.check_causal_net(other.bijection.parts[1].net, sees_all=True)
 
 
 def test_initialize_standardizes():

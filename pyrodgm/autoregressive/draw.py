@@ -1,0 +1,132 @@
+"""Drawing events: noise first, then any strategy, in chunks that fit into memory, with progress."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from tqdm import tqdm
+
+from pyrodgm.autoregressive.strategies import Strategy, default_strategy
+from pyrodgm.heads.head import Head
+from pyrodgm.nn.causal import CausalNet, symbols_last
+
+MAX_BYTES = 1 << 30
+PATIENCE = 2.0  # seconds after which a draw shows how far it is
+
+
+@torch.no_grad()
+def draw_events(
+    net: CausalNet,
+    head: Head,
+    shape: Sequence[int],
+    context: Tensor | None = None,
+    *,
+    strategy: Strategy | None = None,
+    known: tuple[Tensor, Tensor] | None = None,
+    end: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    progress: bool = True,
+) -> Tensor:
+    """Draw events of a causal network and a head.
+
+    All noise is drawn first, in one shape, so that neither strategy nor memory changes what a seed draws.
+
+    Args:
+        net: The network.
+        head: The distribution of one position.
+        shape: Shape of the batch to draw.
+        context: ``(*batch', *context_shape)``, broadcast against ``shape``, or ``None``.
+        strategy: How to draw; by default the fastest as measured.
+        known: Values and a mask, both broadcast against ``(*shape, *event_shape)``: where the mask is true, the value
+            stands instead of a draw.
+        end: Symbol that ends a sequence; what follows it becomes the end too.
+        max_bytes: Bound on the memory of activations; larger draws go in chunks.
+        progress: Whether a draw that takes seconds shows a bar with the time left.
+
+    Returns:
+        ``(*shape, *event_shape)``.
+    """
+    shape = torch.Size(shape)
+    like = next(net.parameters())
+    num, context_shape = shape.numel(), net.context_shape
+    sources = [head.noise((num, *net.grid_shape), dtype=like.dtype, device=like.device)]
+    draw: Callable[..., Tensor] = head.from_noise
+    if known is not None:
+        values, mask = (t.expand(*shape, *net.event_shape).reshape(num, *net.event_shape) for t in known)
+        sources += [symbols_last(t, len(net.symbol_shape), len(net.grid_shape)) for t in (values, mask)]
+        draw = _Clamped(head)
+    if context is not None:
+        context = context.expand(*shape, *context_shape).reshape(num, *context_shape)
+    if num == 0:
+        return like.new_zeros((*shape, *net.event_shape))
+    size = num if num == 1 else min(num, max(1, max_bytes // bytes_per_draw(net, like)))
+    strategy = strategy or default_strategy(net, size)
+    parts = []
+    for begin in range(0, num, size):
+        chunk = slice(begin, begin + size)
+        track = _Bar(f"drawing {begin + 1} to {min(begin + size, num)} of {num}") if progress else iter
+        part_context = None if context is None else context[chunk]
+        parts.append(strategy(net, draw, [s[chunk] for s in sources], part_context, end=end, track=track))
+    x = torch.cat(parts) if len(parts) > 1 else parts[0]
+    if end is not None:
+        x = x.masked_fill((x == end).cummax(-1).values, end)
+    return x.reshape(*shape, *net.event_shape)
+
+
+class _Clamped:
+    """Draws, but where a value is known."""
+
+    def __init__(self, head: Head) -> None:
+        self.head = head
+
+    def __call__(self, params: Tensor, noise: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        drawn = self.head.from_noise(params, noise)
+        return torch.where(mask, values.to(drawn.dtype), drawn)
+
+
+class _Bar:
+    """Shows a bar on the terminal, after a while."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __call__(self, steps: Iterable[int]) -> Iterable[int]:
+        return tqdm(steps, desc=self.text, delay=PATIENCE, leave=False)
+
+
+class _CountBytes(TorchDispatchMode):
+    """Adds up the memory of everything that operations make, views left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = {t.untyped_storage().data_ptr() for t in args if isinstance(t, Tensor)}
+        made = func(*args, **(kwargs or {}))
+        for tensor in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(tensor, Tensor) and tensor.untyped_storage().data_ptr() not in given:
+                self.total += tensor.numel() * tensor.element_size()
+        return made
+
+
+_measured: WeakKeyDictionary[CausalNet, int] = WeakKeyDictionary()
+
+
+def bytes_per_draw(net: CausalNet, like: Tensor) -> int:
+    """Return how much memory one more draw takes, at most: what one more event adds to all that a pass makes.
+
+    It is measured once for each network.
+    """
+    if net not in _measured:
+        totals = []
+        for num in (1, 2):
+            x, context = like.new_zeros(num, *net.event_shape), like.new_zeros(num, *net.context_shape)
+            with _CountBytes() as count:
+                net(x, context if net.context_shape else None)
+            totals.append(count.total)
+        _measured[net] = max(totals[1] - totals[0], 1)
+    return _measured[net]
