@@ -21,7 +21,7 @@ class AutoregressiveDistribution(TorchDistribution):
         net: The causal network.
         head: The distribution of one position.
         context: ``(*batch, *context_shape)`` or ``None``.
-        end: Symbol that ends a sequence; what follows it has no density and must be the end again.
+        end: Symbol that ends a sequence; what follows is the end again, with probability one.
         batch_shape: Shape of the batch, by default that of the context.
     """
 
@@ -95,7 +95,8 @@ class AutoregressiveDistribution(TorchDistribution):
         symbols = symbols_last(value, len(net.symbol_shape), len(net.grid_shape))
         log_prob = self.head.log_prob(net(value, self.context), symbols)
         if self.end is not None:
-            log_prob = log_prob.masked_fill(after_end(value, self.end), 0.0)
+            after = after_end(value, self.end)
+            log_prob = torch.where(after, torch.where(value == self.end, 0.0, -torch.inf), log_prob)
         return log_prob
 
     def __repr__(self) -> str:

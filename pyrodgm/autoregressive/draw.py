@@ -1,12 +1,10 @@
 """Drawing events: noise first, then any strategy, in chunks that fit into memory, with progress."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from tqdm import tqdm
 
 from pyrodgm.autoregressive.strategies import Strategy, default_strategy
@@ -97,36 +95,29 @@ class _Bar:
         return tqdm(steps, desc=self.text, delay=PATIENCE, leave=False)
 
 
-class _CountBytes(TorchDispatchMode):
-    """Adds up the memory of everything that operations make, views left out."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        given = {t.untyped_storage().data_ptr() for t in args if isinstance(t, Tensor)}
-        made = func(*args, **(kwargs or {}))
-        for tensor in made if isinstance(made, (tuple, list)) else (made,):
-            if isinstance(tensor, Tensor) and tensor.untyped_storage().data_ptr() not in given:
-                self.total += tensor.numel() * tensor.element_size()
-        return made
-
-
 _measured: WeakKeyDictionary[CausalNet, int] = WeakKeyDictionary()
 
 
 def bytes_per_draw(net: CausalNet, like: Tensor) -> int:
-    """Return how much memory one more draw takes, at most: what one more event adds to all that a pass makes.
+    """Estimate how much memory one more draw takes: twice what one more event makes a pass keep for its gradients.
 
-    It is measured once for each network.
+    A draw keeps no more than that; what it makes in between counts for the other half. Measured once a network.
     """
     if net not in _measured:
-        totals = []
-        for num in (1, 2):
-            x, context = like.new_zeros(num, *net.event_shape), like.new_zeros(num, *net.context_shape)
-            with _CountBytes() as count:
-                net(x, context if net.context_shape else None)
-            totals.append(count.total)
-        _measured[net] = max(totals[1] - totals[0], 1)
+        totals = [kept_bytes(net, like, num) for num in (1, 2)]
+        _measured[net] = 2 * max(totals[1] - totals[0], like.element_size() * net.num_positions * net.num_params)
     return _measured[net]
+
+
+def kept_bytes(net: CausalNet, like: Tensor, num: int) -> int:
+    """Return the memory of the tensors that a pass over ``num`` events keeps for its gradients."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    x, context = like.new_zeros(num, *net.event_shape), like.new_zeros(num, *net.context_shape)
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        made = net(x, context if net.context_shape else None)  # held until counted, so that no address serves twice
+    return sum(kept.values()) + made.untyped_storage().nbytes()

@@ -1,14 +1,44 @@
 """The Lightning data module: whole tensors in memory, a batch is one index into them."""
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import lightning
 import torch
 from torch import Tensor
 
 Batch = tuple[Tensor, Tensor | None]
+
+
+class Rows(NamedTuple):
+    """One split as a model takes it.
+
+    Args:
+        x: Data of shape `(num, *event_shape)`.
+        context: Contexts of shape `(num, *context_shape)`, or None.
+    """
+
+    x: Tensor
+    context: Tensor | None
+
+
+def rows_of(part: Any, event_shape: Sequence[int]) -> Rows:
+    """Return a split with the flat rows that readers return in a model's own shape.
+
+    Args:
+        part: Has `x` of shape `(num, *event_shape)` or `(num, D)` with as many numbers, and `context` or None.
+        event_shape: Shape of one datum of the model.
+
+    Example:
+        >>> from pyrodgm import data
+        >>> rows_of(data.digits().train, (1, 8, 8)).x.shape[1:]
+        torch.Size([1, 8, 8])
+    """
+    x, shape = part.x, tuple(event_shape)
+    if x.dim() == 2 and x.shape[1:] != shape and x.shape[1] == math.prod(shape):
+        x = x.reshape(len(x), *shape)
+    return Rows(x, part.context)
 
 
 class IndexBatches:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from pyrodgm import infer, models
+from pyrodgm.train.batches import rows_of
 from pyrodgm.train.build import build
 from pyrodgm.train.config import read_config, with_data_root
 from pyrodgm.train.export import load
@@ -73,8 +74,8 @@ def evaluate(
     config = read_config(folder / "config.yaml")
     model = load(folder)
     splits = load_data(config, root=root)
-    x, context = splits.test.x[:limit], splits.test.context
-    context = None if context is None else context[: len(x)]
+    x, context = rows_of(splits.test, model.event_shape)
+    x, context = x[:limit], None if context is None else context[:limit]
     model.check_data(x, context)
     pyro.set_rng_seed(seed)
     start = time.monotonic()

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning
@@ -14,7 +15,7 @@ import torch
 from rich.console import Console
 
 from pyrodgm import models
-from pyrodgm.train.batches import Batches
+from pyrodgm.train.batches import Batches, rows_of
 from pyrodgm.train.best import BestWeights
 from pyrodgm.train.build import build, check_keys, plain_value, type_hints
 from pyrodgm.train.checkpoints import Checkpoints, WholeFiles, latest_checkpoint
@@ -64,7 +65,8 @@ def fit(
 
     Args:
         model: The model, trained in place; it ends with the exported weights.
-        splits: Has `train` and `valid`, each with `x` of shape `(num, *event_shape)` and `context` or None.
+        splits: Has `train` and `valid`, each with `x` of shape `(num, *event_shape)`, or flattened to `(num, D)`, and
+            `context` or None.
         folder: The run folder.
         training: Arguments of `Training`, and `batch_size` (128), `valid_batch_size` (1000), `patience` (validations
             without a new best before stopping; none), `checkpoint_every` (1000 steps), `max_minutes` (none; a schedule
@@ -99,14 +101,16 @@ def fit(
     if finished(folder):
         load_weights(model, folder / WEIGHTS)
         return read_json(folder / "fit.json")
-    for part in (splits.train, splits.valid):
+    parts = {name: rows_of(getattr(splits, name), model.event_shape) for name in ("train", "valid")}
+    for part in parts.values():
         model.check_data(part.x, part.context)
 
     pyro.set_rng_seed(seed)
     checkpoint = latest_checkpoint(folder / "checkpoints")
     if checkpoint is None:
-        rows = slice(None, None, -(-len(splits.train.x) // INITIAL_ROWS))  # evenly, and no random numbers spent
-        model.initialize(splits.train.x[rows], None if splits.train.context is None else splits.train.context[rows])
+        x, context = parts["train"]
+        rows = slice(None, None, -(-len(x) // INITIAL_ROWS))  # evenly, and no random numbers spent
+        model.initialize(x[rows], None if context is None else context[rows])
     if checkpoint is not None and console is not None:
         console.print(f"going on from {checkpoint}", highlight=False)
     best = BestWeights(folder / "checkpoints" / "best.safetensors", patience=run_settings["patience"])
@@ -132,7 +136,8 @@ def fit(
         with warnings.catch_warnings():  # Lightning 2.6 asks torch 2.13 for a tree's leaf in the old way
             warnings.filterwarnings("ignore", message=r"`isinstance\(treespec, LeafSpec\)`", category=FutureWarning)
             with pyro.validation_enabled(False):  # the data were checked above, and the losses are below
-                engine.fit(module, Batches(splits, seed=seed, **sizes), ckpt_path=checkpoint, weights_only=True)
+                batches = Batches(SimpleNamespace(**parts), seed=seed, **sizes)
+                engine.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
     finally:
         lightning_log.setLevel(level)
     if engine.interrupted:

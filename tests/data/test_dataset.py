@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from pyrodgm.data import Dataset, Splits
+from pyrodgm.data import Dataset, Splits, with_label_context
 
 X = torch.zeros(4, 6)
 
@@ -22,6 +22,11 @@ def with_value(row: int, value: float) -> torch.Tensor:
     return x
 
 
+def labelled() -> Splits:
+    parts = [Dataset(X, labels=torch.tensor(labels)) for labels in ([0, 1, 2, 1], [3, 0, 0, 0], [1, 1, 1, 1])]
+    return Splits(*parts, name="n", description="d", licence="l", shape=(6,))
+
+
 BAD = {
     "no tensor": (lambda: Dataset([[0.0]]), r"Expected x as a tensor; got list"),  # type: ignore[arg-type]
     "empty": (lambda: Dataset(torch.zeros(0, 3)), r"Expected at least one datum in x; got shape \(0, 3\)"),
@@ -35,6 +40,11 @@ BAD = {
     "image not flat": (lambda: splits(torch.zeros(4, 1, 6)), r"Flatten each datum"),
     "level": (lambda: splits(with_value(3, 2.0)), r"Expected integers from 0 to 1 in valid.x; got others in row 3"),
     "negative": (lambda: splits(with_value(1, -1.0)), r"got others in row 1"),
+    "no labels": (lambda: with_label_context(splits(X)), r"Expected labels in the train split of n; got none"),
+    "classes": (
+        lambda: with_label_context(labelled(), num_classes=3),
+        r"Expected num_classes of at least 4; got 3\. Count the label 0 too",
+    ),
     "half": (lambda: splits(with_value(0, 0.5)), r"got others in row 0"),
 }
 
@@ -56,3 +66,12 @@ def test_members_are_frozen_and_short_to_read() -> None:
 
 def test_continuous_data_may_hold_anything_finite() -> None:
     assert splits(with_value(1, -7.25), num_levels=None).valid.x[1, 1] == -7.25
+
+
+def test_labels_become_one_hot_contexts() -> None:
+    changed = with_label_context(labelled())
+    assert changed.valid.context is not None
+    assert changed.valid.context.tolist() == [[0, 0, 0, 1], [1, 0, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
+    assert torch.equal(changed.train.context.argmax(1), labelled().train.labels)  # type: ignore[union-attr]
+    assert changed.train.x is X
+    assert changed.name == "n"

@@ -6,11 +6,13 @@ from types import SimpleNamespace
 
 import lightning
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from pyro.infer import SVI, Trace_ELBO
 
-from pyrodgm import data, flows, infer, models, train, transforms
+from pyrodgm import Conditional, data, flows, infer, models, train, transforms
+from pyrodgm.train.batches import rows_of
 from pyrodgm.train.checkpoints import checkpoints, read_checkpoint
 from pyrodgm.train.ema import EVERY, WeightAverage
 from pyrodgm.train.training import Training
@@ -257,3 +259,26 @@ def test_a_fresh_run_sets_the_flow_from_data_once(tmp_path: Path, monkeypatch) -
     torch.testing.assert_close(density.conditional.bijection.parts[-1].bias, x.mean(0), rtol=1e-4, atol=1e-4)
     run(1)  # finished: nothing is set again
     assert calls == [200]
+
+
+class Pixels(Conditional):
+    """Independent pixels of a picture of 8 x 8."""
+
+    event_shape = torch.Size((1, 8, 8))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.zeros(1, 8, 8))
+
+    def distribution(self, context: torch.Tensor | None) -> dist.TorchDistribution:
+        return dist.Bernoulli(logits=self.logits).to_event(3)
+
+
+def test_flat_rows_take_the_shape_of_the_models_event(tmp_path: Path) -> None:
+    splits = data.digits()
+    result = train.fit(models.Density(Pixels()), splits, tmp_path, trainer=CPU | {"max_epochs": 2})
+    rows = rows_of(splits.train, (1, 8, 8))
+    assert torch.equal(rows.x.flatten(1), splits.train.x)
+    assert rows_of(splits.train, (64,)).x is splits.train.x
+    assert rows_of(splits.train, (5, 5)).x is splits.train.x  # for the model to refuse
+    assert result["valid_nll"] < 64 * 0.6931
