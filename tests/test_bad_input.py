@@ -11,7 +11,7 @@ import torch
 from pyro.infer import Trace_ELBO
 
 from pyrodgm import Embedded, Fixed, Flow, Neural, data, distributions, flows, heads, infer, models, nn, transforms
-from tests import bad_flows
+from tests import bad_data, bad_flows
 from tests.bad_flows import NAN, with_bad_row
 from tests.cases import FLOWS
 
@@ -147,6 +147,7 @@ CASES = {
         r"Expected a base with context_dim 0 or 3; got 4\.",
     ),
     **bad_flows.CASES,
+    **bad_data.CASES,
     "no particles": (
         lambda: infer.log_evidence(vae().model, vae().guide, torch.zeros(5, 4), num_particles=0),
         r"Expected num_particles of at least 1; got 0\.",

@@ -8,27 +8,43 @@ from pyrodgm.data import toy
 from pyrodgm.data.binarized_mnist import binarized_mnist
 from pyrodgm.data.bsds300 import bsds300
 from pyrodgm.data.caltech101_silhouettes import caltech101_silhouettes
+from pyrodgm.data.characters import Characters
+from pyrodgm.data.cifar10_first4000 import cifar10_first4000
 from pyrodgm.data.dataset import Dataset, Splits
 from pyrodgm.data.debd import debd
 from pyrodgm.data.digits import digits
 from pyrodgm.data.freyfaces import freyfaces
+from pyrodgm.data.fsdd import fsdd
 from pyrodgm.data.mnist import mnist
+from pyrodgm.data.mu_law import inverse_mu_law, mu_law
 from pyrodgm.data.omniglot import omniglot
+from pyrodgm.data.tinyshakespeare import tinyshakespeare
 from pyrodgm.data.uci_regression import uci_regression
 from pyrodgm.data.uci_tabular import uci_tabular
+from pyrodgm.data.wav import read_wav, write_wav
+from pyrodgm.data.with_label_context import with_label_context
 
 __all__ = [
+    "Characters",
     "Dataset",
     "Splits",
     "binarized_mnist",
     "bsds300",
     "caltech101_silhouettes",
+    "cifar10_first4000",
     "debd",
     "digits",
     "freyfaces",
+    "fsdd",
+    "inverse_mu_law",
     "mnist",
+    "mu_law",
     "omniglot",
+    "read_wav",
+    "tinyshakespeare",
     "toy",
     "uci_regression",
     "uci_tabular",
+    "with_label_context",
+    "write_wav",
 ]

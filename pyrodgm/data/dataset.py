@@ -5,6 +5,7 @@ from dataclasses import KW_ONLY, dataclass
 import torch
 from torch import Tensor
 
+from pyrodgm.data.characters import Characters
 from pyrodgm.data.checks import check_finite
 
 
@@ -73,9 +74,11 @@ class Splits:
         num_levels: Number of values of each variable, 2 for binary and 256 for bytes; None if continuous.
         shift: Subtracted in standardization, shape (D,), or None.
         scale: Divided by in standardization, shape (D,), or None.
+        characters: What the integers of a text stand for, or None: ``splits.characters.decode(splits.test.x[0])``.
 
     Raises:
-        ValueError: If a split has another width than ``shape``, or values outside 0..num_levels - 1.
+        ValueError: If a split has another width than ``shape``, or values outside 0..num_levels - 1, or there are not
+            ``num_levels`` characters.
 
     Example:
         >>> part = Dataset(torch.zeros(5, 4))
@@ -95,8 +98,14 @@ class Splits:
     num_levels: int | None = None
     shift: Tensor | None = None
     scale: Tensor | None = None
+    characters: Characters | None = None
 
     def __post_init__(self) -> None:
+        if self.characters is not None and len(self.characters) != self.num_levels:
+            raise ValueError(
+                f"Expected as many characters as num_levels; got {len(self.characters)} and {self.num_levels}. "
+                "Give num_levels=len(characters)."
+            )
         width = torch.Size(self.shape).numel()
         for split, part in {"train": self.train, "valid": self.valid, "test": self.test}.items():
             if part.x.shape[1:] != (width,):

@@ -76,9 +76,17 @@ class VAE(Model):
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the mean of ``p(x | z, c)`` at the encoded latent, ``(num_rows, *event_shape)``."""
+        """Return the mean of ``p(x | z, c)`` at the encoded latent, or a draw of it where it has none in closed form.
+
+        Returns:
+            ``(num_rows, *event_shape)``.
+        """
         z = self.encode(x, context)
-        return expectation(self.likelihood(join(z, context, self.likelihood.context_shape)))
+        p = self.likelihood(join(z, context, self.likelihood.context_shape))
+        try:
+            return expectation(p)
+        except NotImplementedError:
+            return p.sample()
 
 
 class VAEModel(Program):

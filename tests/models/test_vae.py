@@ -11,6 +11,7 @@ from pyro.infer import SVI, JitTrace_ELBO, Predictive, RenyiELBO, Trace_ELBO, Tr
 from pyro.optim import Adam, ClippedAdam
 
 from pyrodgm import Fixed, Neural, flows, heads, infer, models, nn
+from pyrodgm import autoregressive as ar
 from pyrodgm.testing import average_loss
 
 
@@ -153,3 +154,10 @@ def test_elbo_of_a_linear_gaussian_model_is_the_evidence_at_the_true_posterior()
     evidence = dist.Normal(0.0, 2.0**0.5).log_prob(x).sum()
     for _ in range(3):
         torch.testing.assert_close(-infer.ReparameterizedELBO()(vae.model, vae.guide)(x).detach(), evidence)
+
+
+def test_an_autoregressive_decoder_reconstructs_by_a_draw():
+    decoder = ar.Autoregressive(nn.MaskedMLP(6, 1, hidden_dims=(16,), context_dim=2), heads.Bernoulli())
+    x = models.vae(6, 2, likelihood=decoder, hidden_dims=(8,)).reconstruct(torch.rand(5, 6).round())
+    assert x.shape == (5, 6)
+    assert ((x == 0) | (x == 1)).all()

@@ -1,0 +1,168 @@
+"""Page of the autoregressive recipes: ``python -m tests.results.autoregressive --out docs/results/autoregressive.md``.
+
+It reads the runs that ``make results`` has left, and writes a row for each that is finished.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+PROGRAM = "tests.results.autoregressive"
+
+
+class Row(NamedTuple):
+    """A recipe and what it is compared with.
+
+    Args:
+        recipe: Name of the recipe and of the run's folder.
+        model: How the page calls it.
+        goal: Largest figure that meets the goal on two cores, in the section's unit, or None.
+        published: Figures of papers, in the section's unit.
+    """
+
+    recipe: str
+    model: str
+    goal: float | None = None
+    published: str = ""
+
+
+class Section(NamedTuple):
+    """A table of one data set.
+
+    Args:
+        title: Heading.
+        unit: Name of the figures, as a column's head.
+        key: Their key in ``evaluation.json``.
+        rows: Its recipes.
+        text: What has to be known about the data and the published figures.
+    """
+
+    title: str
+    unit: str
+    key: str
+    rows: tuple[Row, ...]
+    text: str
+
+
+SECTIONS = (
+    Section(
+        "Static binarized MNIST",
+        "test NLL, nats",
+        "nll_nats",
+        (
+            Row("mnist_fvsbn", "FVSBN", 98.0, "97.45 (recalled)"),
+            Row("mnist_nade", "NADE", 91.0, "88.33, 500 units (recalled)"),
+            Row("mnist_made_1", "MADE, 1 hidden layer, 1 mask", 90.0, "88.40 (recalled)"),
+            Row("mnist_made_1_32", "MADE, 1 hidden layer, 32 masks", 90.0, "88.04 (recalled)"),
+            Row("mnist_made_2", "MADE, 2 hidden layers, 1 mask", 90.0, ""),
+            Row("mnist_made_2_32", "MADE, 2 hidden layers, 32 masks", 90.0, "86.64, 2 x 8000 (recalled)"),
+            Row("mnist_pixelcnn", "PixelCNN", 87.0, "81.30"),
+            Row("mnist_gated_pixelcnn", "Gated PixelCNN", 87.0, ""),
+            Row("mnist_row_lstm", "Row LSTM", 87.0, "80.54 (recalled)"),
+            Row("mnist_diagonal_bilstm", "Diagonal BiLSTM", 87.0, "80.75, 1 layer; 79.20, 7 layers (recalled)"),
+        ),
+        "Larochelle's fixed binarization, 50,000 / 10,000 / 10,000 pictures of 784 pixels. Published figures come from "
+        "far longer trainings on GPUs. The goal of 87 nats is for the best image model.",
+    ),
+    Section(
+        "CIFAR, the first 4,000 pictures",
+        "test bits per dimension",
+        "bits_per_dim",
+        (
+            Row("cifar_pixelcnn", "PixelCNN"),
+            Row("cifar_gated_pixelcnn", "Gated PixelCNN"),
+            Row("cifar_pixelcnn_pp", "PixelCNN++"),
+        ),
+        "3,200 / 400 / 400 of the first 4,000 training pictures of CIFAR-10: not the benchmark, and no figure here can "
+        "be compared with the published 3.14 (PixelCNN), 3.03 (Gated PixelCNN) or 2.92 (PixelCNN++). One budget for "
+        "the three, to compare them side by side.",
+    ),
+    Section(
+        "tinyshakespeare",
+        "test bits per character",
+        "bits_per_dim",
+        (Row("shakespeare_char_rnn", "char-RNN", 2.2), Row("shakespeare_transformer", "transformer", 2.2)),
+        "The last 10 % of the text in consecutive windows; each window starts without what came before it, so that "
+        "its first characters cost more than they would in the running text.",
+    ),
+    Section(
+        "Spoken digits (FSDD)",
+        "test bits per sample",
+        "bits_per_dim",
+        (Row("fsdd_wavenet", "WaveNet"),),
+        "8 kHz, 256 mu-law levels, the digit as the context; takes 0-4 of each speaker and digit are the test set.",
+    ),
+)
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """Return how a run ended and its evaluation, or None where one of them is missing."""
+    names = ("fit.json", "evaluation.json")
+    if not all((folder / name).is_file() for name in names):
+        return None
+    fitted, evaluation = (json.loads((folder / name).read_text()) for name in names)
+    return fitted | evaluation
+
+
+def line(row: Row, section: Section, runs: Path) -> list[str]:
+    """Return the cells of one row of a table."""
+    run = read(runs / row.recipe)
+    goal = "" if row.goal is None else f"{row.goal:g}"
+    if run is None:
+        return [row.model, f"`{row.recipe}`", "not run", goal, "", row.published, "", ""]
+    value, error = run[section.key], run[f"{section.key}_standard_error"]
+    met = "" if row.goal is None else "met" if value <= row.goal else f"missed by {value - row.goal:.2f}"
+    digits = 2 if section.key == "nll_nats" else 3
+    return [
+        row.model,
+        f"`{row.recipe}`",
+        f"{value:.{digits}f} ± {error:.{digits}f}",
+        goal,
+        met,
+        row.published,
+        f"{run['num_parameters']:,}",
+        f"{run['minutes']:.1f} min, {run['epochs']} epochs, {run['stopped_by']}",
+    ]
+
+
+def table(section: Section, runs: Path) -> str:
+    """Return one section of the page."""
+    head = ["model", "recipe", section.unit, "goal", "", "published", "parameters", "training"]
+    rows = [head, ["---"] * len(head), *(line(row, section, runs) for row in section.rows)]
+    return "\n".join([f"## {section.title}", "", section.text, "", *(f"| {' | '.join(cells)} |" for cells in rows), ""])
+
+
+def page(runs: Path) -> str:
+    """Return the whole page."""
+    done = [run for section in SECTIONS for row in section.rows if (run := read(runs / row.recipe))]
+    machines = sorted({json.dumps(run["machine"], sort_keys=True) for run in done})
+    machine = "; ".join(", ".join(f"{k} {v}" for k, v in json.loads(text).items()) for text in machines)
+    seeds = sorted({run["seed"] for run in done})
+    return f"""# Autoregressive models
+
+Written by `python -m {PROGRAM}` from the runs of `make results`; do not edit by hand.
+
+Every row is one training of its recipe within the minutes that the recipe gives it, and the exact likelihood of the
+whole test set; ± is one standard error over test data. Seed {", ".join(map(str, seeds))}. Machine: {machine}.
+Each row had one thread, and other rows ran beside it. A run that is cut by time is not repeatable to the bit. No GPU
+was at hand, so that there are no rows with the papers' own budgets. "Recalled" figures were not read again.
+
+```text
+make results RECIPES="mnist_fvsbn mnist_nade"
+```
+
+{chr(10).join(table(section, runs) for section in SECTIONS)}"""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, default=Path("runs/results"), help="where the runs lie")
+    parser.add_argument("--out", type=Path, required=True, help="the page")
+    options = parser.parse_args(argv)
+    options.out.write_text(page(options.runs))
+
+
+if __name__ == "__main__":
+    main()
