@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-TABLES ?= uci_tabular uci_regression
+TABLES ?= uci_tabular uci_regression debd autoregressive anomalies
 RECIPES ?= $(basename $(notdir $(wildcard recipes/*.yaml)))
 
 .DEFAULT_GOAL := help
@@ -28,9 +28,10 @@ docs: $(VENV)/.dev  ## build the documentation into docs/_build/html
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.bench $(VENV)/.dev  ## measure the speed beside the peers, into docs/results
-	@$(BIN)/python -m tests.benchmarks --out docs/results/speed.md
+	@$(BIN)/python -m tests.benchmarks flows --out docs/results/speed.md
+	@$(BIN)/python -m tests.benchmarks autoregressive --out docs/results/speed_autoregressive.md
 
-results: $(VENV)/.train  ## fit and evaluate every recipe (RECIPES="a b" for some), into runs/results; then the UCI tables
+results: $(VENV)/.train  ## fit and evaluate every recipe (RECIPES="a b" for some), into runs/results; then the tables
 	@set -e; for name in $(RECIPES); do \
 	  run=runs/results/$$name; \
 	  [ -f $$run/model.safetensors ] || $(BIN)/pyrodgm fit recipes/$$name.yaml --out $$run; \

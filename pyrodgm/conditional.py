@@ -55,6 +55,15 @@ class Conditional(nn.Module, ConditionalDistribution):
         Raises:
             ValueError: If the context is missing, superfluous or of the wrong shape.
         """
+        self.check_context(context)
+        return self.distribution(context)
+
+    def check_context(self, context: Tensor | None) -> None:
+        """Compare a context with the shape that the distribution depends on.
+
+        Raises:
+            ValueError: If the context is missing, superfluous or of the wrong shape.
+        """
         expected = self.context_shape
         if context is None:
             if expected:
@@ -69,7 +78,6 @@ class Conditional(nn.Module, ConditionalDistribution):
                 f"Expected context of shape {_batched(expected)}; got {tuple(context.shape)}. "
                 f"Pass a context of that shape, or build with a context of {context.shape[-1] if context.dim() else 0}."
             )
-        return self.distribution(context)
 
     def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
         """Set from data what can be set from data, before training; by default nothing.

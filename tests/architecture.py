@@ -89,9 +89,9 @@ def names_of_files(root: Path) -> list[str]:
 
 
 def covered_by_cases(root: Path) -> list[str]:
-    """Every public name of a sub-package is mentioned in tests/cases.py, but for the contracts themselves."""
-    cases = root / "tests" / "cases.py"
-    mentioned = mentioned_names(parse(cases)) if cases.is_file() else set()
+    """Every public name of a sub-package is mentioned in tests/cases.py or a family's tests/*_cases.py."""
+    tables = [root / "tests" / "cases.py", *sorted((root / "tests").glob("*_cases.py"))]
+    mentioned = {name for table in tables if table.is_file() for name in mentioned_names(parse(table))}
     return [
         f"{where(root, path)}: {name} has no case in tests/cases.py"
         for path in sources(root)

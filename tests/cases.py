@@ -24,6 +24,7 @@ from pyrodgm import (
     transforms,
 )
 from pyrodgm import autoregressive as ar
+from tests import pixel_cnn_cases, pixel_cnn_pp_cases, pixel_rnn_cases, sequence_cases, vector_cases, wavenet_cases
 from tests.transforms.residual import Residual
 
 HEADS = {
@@ -34,7 +35,16 @@ HEADS = {
     "Normal, vector": lambda: heads.Normal(3),
     "Normal, image": lambda: heads.Normal((1, 4, 3)),
     "Normal, one scale": lambda: heads.Normal(3, shared_scale=True),
+    "BiasedCategorical, none": lambda: heads.BiasedCategorical(5),
+    "BiasedCategorical": lambda: heads.BiasedCategorical(5, temperature=0.7, top_k=4, top_p=0.8),
     "Delta": lambda: heads.Delta(3),
+    "DiscretizedLogisticMixture, one variable": lambda: heads.DiscretizedLogisticMixture(),
+    "DiscretizedLogisticMixture, pixel": lambda: heads.DiscretizedLogisticMixture(3, 8, 3),
+    "DiscretizedLogisticMixture, two levels": lambda: heads.DiscretizedLogisticMixture(2, 2, (1,)),
+    "MixtureNormal, one variable": lambda: heads.MixtureNormal(3),
+    "MixtureNormal, vector": lambda: heads.MixtureNormal(3, 4),
+    "MixtureLaplace, vector": lambda: heads.MixtureLaplace(3, 4),
+    "MixtureLaplace, image": lambda: heads.MixtureLaplace(2, (1, 4, 3)),
 }
 
 UNIVARIATES = {
@@ -163,6 +173,12 @@ CAUSAL_NETS = {  # name: (constructor, whether each position sees all earlier on
         None,
     ),
     "MaskedMLP, one feature": (lambda: nn.MaskedMLP(1, 2, hidden_dims=(8,), activation=torch.nn.Tanh), True, None),
+    **vector_cases.CAUSAL_NETS,
+    **pixel_cnn_cases.CAUSAL_NETS,
+    **pixel_cnn_pp_cases.CAUSAL_NETS,
+    **sequence_cases.CAUSAL_NETS,
+    **pixel_rnn_cases.CAUSAL_NETS,
+    **wavenet_cases.CAUSAL_NETS,
 }
 
 NETWORKS = {  # name: (constructor, input shape, output width)
@@ -195,6 +211,19 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
     "Fixed StandardNormal": (lambda: Fixed(distributions.StandardNormal(2)), True),
     "Neural Normal": (lambda: Neural(nn.MLP(3, 4, hidden_dims=(8,)), heads.Normal(2)), True),
     "Neural Bernoulli": (lambda: Neural(nn.MLP(3, 4, hidden_dims=(8,)), heads.Bernoulli((1, 2, 2))), True),
+    "Neural DiscretizedLogisticMixture": (
+        lambda: Neural(nn.MLP(3, 6, hidden_dims=(8,)), heads.DiscretizedLogisticMixture(2, 7)),
+        True,
+    ),
+    "Neural DiscretizedLogisticMixture, pixel": (
+        lambda: Neural(nn.MLP(3, 20, hidden_dims=(8,)), heads.DiscretizedLogisticMixture(2, 2, 3)),
+        True,
+    ),
+    "Neural MixtureNormal": (lambda: Neural(nn.MLP(3, 12, hidden_dims=(8,)), heads.MixtureNormal(2, 2)), True),
+    "Fixed DiscretizedLogisticMixture": (
+        lambda: Fixed(distributions.DiscretizedLogisticMixture(*torch.linspace(-2, 2, 12).view(3, 4), num_levels=5)),
+        True,
+    ),
     "Neural Categorical": (lambda: Neural(nn.MLP(3, 3, hidden_dims=(8,)), heads.Categorical(3)), True),
     "Neural image": (lambda: Neural(nn.ConvEncoder((1, 8, 8), 4, channels=(4,)), heads.Normal(2)), False),
     "Embedded": (lambda: Embedded(nn.MLP(3, 4, hidden_dims=(8,)), flows.iaf(2, 4, hidden_dims=(16,))), True),
@@ -229,6 +258,12 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
         lambda: models.VariationalDequantization(flows.iaf(2, 4), num_levels=17, net=nn.MLP(2, 4)),
         False,
     ),
+    **vector_cases.CONDITIONALS,
+    **pixel_cnn_cases.CONDITIONALS,
+    **pixel_cnn_pp_cases.CONDITIONALS,
+    **sequence_cases.CONDITIONALS,
+    **pixel_rnn_cases.CONDITIONALS,
+    **wavenet_cases.CONDITIONALS,
 }
 
 MODELS = {  # name: (constructor, data, width of the context)
@@ -295,7 +330,8 @@ CONTRACTS = (
 OWN_TESTS = (
     *(nn.masked_sweep, models.VAE, flows.Flow, flows.FlowDistribution, infer.log_evidence, infer.ReparameterizedELBO),
     *(transforms.MixtureNormalCDF,),
-    *(ar.AutoregressiveDistribution, ar.FixedPoint, ar.Incremental, ar.Sequential),
+    *(ar.AutoregressiveDistribution, ar.Ensemble, ar.EnsembleDistribution, ar.pixel_defend, ar.sample_biased),
+    *(ar.FixedPoint, ar.Incremental, ar.Sequential),
     *(infer.ForwardKL, infer.ReverseKL, infer.fit_density, infer.importance_diagnostics, infer.ImportanceDiagnostics),
     *(data.Dataset, data.Splits, data.digits, data.mnist, data.binarized_mnist, data.caltech101_silhouettes),
     *(data.omniglot, data.freyfaces, data.bsds300, data.debd, data.uci_tabular, data.uci_regression),
@@ -305,6 +341,7 @@ OWN_TESTS = (
     *(data.mu_law, data.inverse_mu_law, data.read_wav, data.write_wav),
     *(metrics.typicality, metrics.likelihood_ratio, metrics.auroc),
     *(plots.samples_grid, plots.density_2d, plots.training_curves, plots.latent_space, plots.reconstructions),
+    *(plots.histograms, plots.spectrograms),
     *(train.Training, train.Batches, train.IndexBatches, train.fit, train.build, train.export, train.load),
     *(train.evaluate, train.compare),
 )

@@ -11,7 +11,18 @@ import torch
 from pyro.infer import Trace_ELBO
 
 from pyrodgm import Embedded, Fixed, Flow, Neural, data, distributions, flows, heads, infer, models, nn, transforms
-from tests import bad_data, bad_flows
+from tests import (
+    bad_data,
+    bad_flows,
+    bad_mixtures,
+    bad_pixel_cnn_pp,
+    bad_pixel_cnns,
+    bad_pixel_defend,
+    bad_pixel_rnns,
+    bad_sequences,
+    bad_vectors,
+    bad_wavenet,
+)
 from tests.bad_flows import NAN, with_bad_row
 from tests.cases import FLOWS
 
@@ -147,7 +158,15 @@ CASES = {
         r"Expected a base with context_dim 0 or 3; got 4\.",
     ),
     **bad_flows.CASES,
+    **bad_mixtures.CASES,
+    **bad_sequences.CASES,
     **bad_data.CASES,
+    **bad_pixel_cnn_pp.CASES,
+    **bad_pixel_cnns.CASES,
+    **bad_pixel_defend.CASES,
+    **bad_pixel_rnns.CASES,
+    **bad_vectors.CASES,
+    **bad_wavenet.CASES,
     "no particles": (
         lambda: infer.log_evidence(vae().model, vae().guide, torch.zeros(5, 4), num_particles=0),
         r"Expected num_particles of at least 1; got 0\.",

@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 
-from pyrodgm import cli
+from pyrodgm import cli, models
 from pyrodgm.train.config import find_recipes, override, parse_yaml, read_config
 
 Said = tuple[int, str, str]
@@ -122,7 +122,9 @@ def test_recipe_builds(name: str) -> None:
     check_trainer(config["trainer"])
     model = train.build(config["model"])
     assert config["description"]
-    assert model.sample(2).shape == (2, *model.event_shape)
+    shape = model.conditional.context_shape if isinstance(model, models.Density) else ()
+    context = torch.zeros(2, *shape) if shape else None
+    assert model.sample(2, context).shape == (2, *model.event_shape)
 
 
 def test_recipes_are_listed(call: Callable[..., Said]) -> None:

@@ -23,6 +23,11 @@ SETTINGS = {
     "20_flow_prior_vae": ["--steps", "3", "--particles", "2"],
     "30_your_own_pyro_model": ["--steps", "3", "--nuts", "4"],
     "40_mode_covering_mode_seeking": ["--steps", "3", "--points", "300"],
+    "50_text": ["--steps", "3"],
+    "52_receptive_fields": ["--layers", "3"],
+    "55_speech": ["--steps", "3", "--length", "200"],
+    "60_anomalies": ["--steps", "3"],
+    "65_pixel_defend": ["--steps", "3"],
     "demo": ["--steps", "3", "--particles", "2"],
 }
 

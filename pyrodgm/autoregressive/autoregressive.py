@@ -10,7 +10,7 @@ from pyrodgm.autoregressive.distribution import AutoregressiveDistribution
 from pyrodgm.autoregressive.draw import MAX_BYTES, draw_events
 from pyrodgm.autoregressive.observed import check_prefix, impute_by_order, log_prob_by_order, spread_observed
 from pyrodgm.autoregressive.strategies import Strategy
-from pyrodgm.autoregressive.support import check_values, variable_support
+from pyrodgm.autoregressive.support import check_end, check_values, variable_support
 from pyrodgm.conditional import Conditional
 from pyrodgm.heads.head import Head
 from pyrodgm.nn.causal import CausalNet
@@ -28,7 +28,7 @@ class Autoregressive(Conditional):
         end: A symbol that ends a sequence. What follows the first one is the end again, with probability one.
 
     Raises:
-        ValueError: If net and head do not fit.
+        ValueError: If net and head do not fit, or ``end`` is no value of the head.
 
     Example:
         >>> import torch
@@ -55,6 +55,10 @@ class Autoregressive(Conditional):
             raise ValueError(
                 f"Expected a head over {tuple(net.symbol_shape)}, one position of the net; got {head!r}. "
                 "Build both for one variable, or both for all channels of a pixel."
+            )
+        if end is not None and not bool(variable_support(head).check(torch.tensor(end))):
+            raise ValueError(
+                f"Expected end to be a value of {head!r}; got {end}. Name the symbol that ends a sequence."
             )
         self.net = net
         self.head = head
@@ -93,7 +97,7 @@ class Autoregressive(Conditional):
 
         Raises:
             ValueError: If the context does not fit, known values are outside the support, or something unknown comes
-                before something known in the order: that takes :meth:`impute`.
+                before something known in the order (that takes :meth:`impute`), or something else follows the end.
         """
         distribution = cast(AutoregressiveDistribution, self(context))
         shape = torch.Size(sample_shape) + distribution.batch_shape
@@ -102,6 +106,8 @@ class Autoregressive(Conditional):
             known = spread_observed(condition_on, mask, shape, self.net)
             check_prefix(self.net, known[1])
             check_values(known[0], variable_support(self.head), known[1])
+            if self.end is not None:
+                check_end(known[0], self.end, known[1])
         elif mask is not None:
             raise ValueError("Expected condition_on beside mask; got the mask alone. Pass the known values too.")
         return draw_events(

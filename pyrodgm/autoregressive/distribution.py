@@ -66,7 +66,8 @@ class AutoregressiveDistribution(TorchDistribution):
             value: ``(*sample, *batch, *event_shape)``, broadcast against the batch.
 
         Raises:
-            ValueError: If the events are of another shape, or hold a value outside the support, which is named.
+            ValueError: If the events are of another shape, or hold a value outside the support, which is named; or if
+                the batches do not broadcast.
         """
         positions = self.position_log_prob(value)
         return positions.flatten(-len(self.net.grid_shape)).sum(-1)
@@ -90,7 +91,13 @@ class AutoregressiveDistribution(TorchDistribution):
         if torch.distributions.Distribution._validate_args and not torch.jit.is_tracing():
             check_values(value, variable_support(self.head))
         if self.batch_shape and batch[-len(self.batch_shape) :] != self.batch_shape:
-            value = value.expand(torch.broadcast_shapes(batch, self.batch_shape) + self.event_shape)
+            try:
+                value = value.expand(torch.broadcast_shapes(batch, self.batch_shape) + self.event_shape)
+            except RuntimeError as error:
+                raise ValueError(
+                    f"Expected batches of value and context that broadcast; got {tuple(batch)} and "
+                    f"{tuple(self.batch_shape)}. Give one context for each value, or one for all."
+                ) from error
         net = self.net
         symbols = symbols_last(value, len(net.symbol_shape), len(net.grid_shape))
         log_prob = self.head.log_prob(net(value, self.context), symbols)

@@ -71,6 +71,8 @@ def draw_events(
     x = torch.cat(parts) if len(parts) > 1 else parts[0]
     if end is not None:
         x = x.masked_fill((x == end).cummax(-1).values, end)
+        if known is not None:
+            x = torch.where(mask, values.to(x.dtype), x)  # known values stand, where they are impossible too
     return x.reshape(*shape, *net.event_shape)
 
 

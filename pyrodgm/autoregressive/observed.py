@@ -98,9 +98,15 @@ def impute_by_order(
         ``(*batch, *event_shape)``.
 
     Raises:
-        ValueError: If shapes do not fit, or an observed value is outside the support.
+        ValueError: If shapes do not fit, an observed value is outside the support, or none of a row's completions can
+            be: its end came before an observed value.
     """
     completions, log_weights = weighted_completions(distribution, x, observed, num_particles, strategy)
+    if bool((log_weights == -torch.inf).all(0).any()):
+        raise ValueError(
+            f"Expected a completion with what is observed; got {len(log_weights)} impossible ones, which ended before. "
+            "Give more num_particles, or nothing after an observed end."
+        )
     chosen = torch.distributions.Categorical(logits=log_weights.movedim(0, -1)).sample()  # (*batch,)
     index = chosen.reshape(1, *chosen.shape, *[1] * len(distribution.event_shape))
     return completions.take_along_dim(index, 0).squeeze(0)
@@ -122,22 +128,37 @@ def weighted_completions(
     if num_particles < 1:
         raise ValueError(f"Expected num_particles of at least 1; got {num_particles}. More are more exact.")
     net, (values, mask) = distribution.net, checked(distribution, x, observed)
-    batch = values.shape[: values.dim() - len(net.event_shape)]
     num = 1 if bool(from_the_front(mask, net).all()) else num_particles
-    completions = draw_events(
-        net,
-        distribution.head,
-        (num, *batch),
-        distribution.context,
-        strategy=strategy,
-        known=(values, mask),
-        end=distribution.end,
-    )
+    completions = complete(distribution, values, mask, num, strategy)
     if num == 1:
-        return completions, torch.zeros(1, *batch, device=completions.device)
+        return completions, torch.zeros(completions.shape[: -len(net.event_shape)], device=completions.device)
+    return completions, weights_of(distribution, completions, mask)
+
+
+def complete(
+    distribution: "AutoregressiveDistribution", values: Tensor, mask: Tensor, num: int, strategy: Strategy | None
+) -> Tensor:
+    """Draw what is missing in the order, given what comes before it: ``(num, *batch, *event_shape)``.
+
+    Args:
+        distribution: The model.
+        values: ``(*batch, *event_shape)``, of a batch that has been checked.
+        mask: True where known, as ``values``.
+        num: How many completions.
+        strategy: How to draw.
+    """
+    net = distribution.net
+    shape = (num, *values.shape[: values.dim() - len(net.event_shape)])
+    known, end = (values, mask), distribution.end
+    return draw_events(net, distribution.head, shape, distribution.context, strategy=strategy, known=known, end=end)
+
+
+def weights_of(distribution: "AutoregressiveDistribution", completions: Tensor, mask: Tensor) -> Tensor:
+    """Return the log-probabilities of what completions ``(num, *batch, *event_shape)`` had to accept, in chunks."""
+    net = distribution.net
+    batch = completions.shape[1 : completions.dim() - len(net.event_shape)]
     size = max(1, MAX_BYTES // (bytes_per_draw(net, next(net.parameters())) * max(batch.numel(), 1)))
-    log_weights = [observed_log_prob(distribution, part, mask) for part in completions.split(size)]
-    return completions, torch.cat(log_weights)
+    return torch.cat([observed_log_prob(distribution, part, mask) for part in completions.split(size)])
 
 
 def log_prob_by_order(distribution: "AutoregressiveDistribution", x: Tensor, observed: Tensor) -> Tensor:

@@ -23,10 +23,28 @@ def check_values(x: Tensor, support: constraints.Constraint, mask: Tensor | None
     Raises:
         ValueError: Naming the first such value and its position.
     """
+    if mask is None and support is constraints.boolean and not bool(((x - 1) * x).any()):
+        return  # zeros and ones alone, in a third of the time that two comparisons take
     inside = support.check(x) if mask is None else support.check(x) | ~mask
     if not bool(inside.all()):
         place = (~inside).nonzero()[0].tolist()
         raise ValueError(
             f"Expected values in {support}; got {x[tuple(place)].item():.6g} at index {place}. "
             "Transform the data (binarize, encode, clip), or build the model for such values."
+        )
+
+
+def check_end(x: Tensor, end: int, mask: Tensor) -> None:
+    """Refuse a known value, where the mask is true, that follows the end and is another one.
+
+    Raises:
+        ValueError: Naming the first such value and its position.
+    """
+    ended = ((x == end) & mask).cummax(-1).values
+    wrong = ended & mask & (x != end)
+    if bool(wrong.any()):
+        place = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f"Expected nothing but the end, {end}, after the first; got {x[tuple(place)].item():.6g} at index {place}. "
+            "Fill up with the end, or leave it out of what is known."
         )

@@ -1,5 +1,6 @@
 """Distributions that Pyro lacks; they own no parameters."""
 
+from pyrodgm.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
 from pyrodgm.distributions.standard_normal import StandardNormal
 
-__all__ = ["StandardNormal"]
+__all__ = ["DiscretizedLogisticMixture", "StandardNormal"]

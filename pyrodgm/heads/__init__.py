@@ -1,9 +1,22 @@
 """Heads: parameter tensor -> distribution. Usable at once in VAEs and autoregressive models."""
 
 from pyrodgm.heads.bernoulli import Bernoulli
+from pyrodgm.heads.biased_categorical import BiasedCategorical
 from pyrodgm.heads.categorical import Categorical
 from pyrodgm.heads.delta import Delta
+from pyrodgm.heads.discretized_logistic_mixture import DiscretizedLogisticMixture
 from pyrodgm.heads.head import Head
+from pyrodgm.heads.mixtures import MixtureLaplace, MixtureNormal
 from pyrodgm.heads.normal import Normal
 
-__all__ = ["Bernoulli", "Categorical", "Delta", "Head", "Normal"]
+__all__ = [
+    "Bernoulli",
+    "BiasedCategorical",
+    "Categorical",
+    "Delta",
+    "DiscretizedLogisticMixture",
+    "Head",
+    "MixtureLaplace",
+    "MixtureNormal",
+    "Normal",
+]

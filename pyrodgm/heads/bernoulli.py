@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pyro.distributions as dist
 import torch
+import torch.nn.functional as F
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
@@ -31,7 +32,16 @@ class Bernoulli(Head):
 
     def make(self, params: Tensor) -> TorchDistribution:
         """Make the distribution from logits."""
-        return dist.Bernoulli(logits=self.split(params, 1).squeeze(-1 - self.event_dim)).to_event(self.event_dim)
+        return dist.Bernoulli(logits=self._logits(params)).to_event(self.event_dim)
+
+    def _logits(self, params: Tensor) -> Tensor:
+        return self.split(params, 1).squeeze(-1 - self.event_dim)
+
+    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+        """Return the log-probability by the fused cross-entropy, without a distribution in between."""
+        logits = self._logits(params)
+        log_prob = -F.binary_cross_entropy_with_logits(logits, value.to(logits.dtype), reduction="none")
+        return log_prob.flatten(-self.event_dim).sum(-1) if self.event_dim else log_prob
 
     def noise(
         self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None
@@ -41,5 +51,4 @@ class Bernoulli(Head):
 
     def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
         """Return 1 where the uniform lies below the probability."""
-        probs = self.split(params, 1).squeeze(-1 - self.event_dim).sigmoid()
-        return (noise < probs).to(params.dtype)
+        return (noise < self._logits(params).sigmoid()).to(params.dtype)

@@ -38,7 +38,7 @@ class Head(ABC):
     def noise(
         self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None
     ) -> Tensor:
-        """Draw the noise ``(*shape, *event_shape)`` that :meth:`from_noise` turns into events."""
+        """Draw the noise ``(*shape, *noise_shape)`` that :meth:`from_noise` turns into events."""
 
     @abstractmethod
     def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
@@ -69,6 +69,11 @@ class Head(ABC):
     def split(self, params: Tensor, num_kinds: int) -> Tensor:
         """View ``(*batch, k * prod(event_shape))`` as ``(*batch, k, *event_shape)``."""
         return params.reshape(*params.shape[:-1], num_kinds, *self.event_shape)
+
+    @property
+    def noise_shape(self) -> torch.Size:
+        """Shape of the noise of one event; by default that of the event."""
+        return self.event_shape
 
     @property
     def num_variables(self) -> int:

@@ -2,9 +2,39 @@
 
 from pyrodgm.nn.causal import CausalNet
 from pyrodgm.nn.convolutional import ConvDecoder, ConvEncoder
+from pyrodgm.nn.diagonal_bilstm import DiagonalBiLSTM
+from pyrodgm.nn.gated_pixel_cnn import GatedPixelCNN
+from pyrodgm.nn.masked_ensemble import MaskedEnsemble
 from pyrodgm.nn.masked_mlp import MaskedMLP
 from pyrodgm.nn.masked_sweep import masked_sweep
 from pyrodgm.nn.mlp import MLP
+from pyrodgm.nn.nade import NADE
+from pyrodgm.nn.per_conditional_mlp import PerConditionalMLP
+from pyrodgm.nn.pixel_cnn import PixelCNN
+from pyrodgm.nn.pixel_cnn_pp import PixelCNNPlusPlus
+from pyrodgm.nn.recurrent import Recurrent
 from pyrodgm.nn.residual_mlp import ResidualMLP
+from pyrodgm.nn.row_lstm import RowLSTM
+from pyrodgm.nn.transformer import Transformer
+from pyrodgm.nn.wavenet import WaveNet
 
-__all__ = ["MLP", "CausalNet", "ConvDecoder", "ConvEncoder", "MaskedMLP", "ResidualMLP", "masked_sweep"]
+__all__ = [
+    "MLP",
+    "NADE",
+    "CausalNet",
+    "ConvDecoder",
+    "ConvEncoder",
+    "DiagonalBiLSTM",
+    "GatedPixelCNN",
+    "MaskedEnsemble",
+    "MaskedMLP",
+    "PerConditionalMLP",
+    "PixelCNN",
+    "PixelCNNPlusPlus",
+    "Recurrent",
+    "ResidualMLP",
+    "RowLSTM",
+    "Transformer",
+    "WaveNet",
+    "masked_sweep",
+]

@@ -10,7 +10,12 @@ from torch import Tensor, nn
 from pyrodgm.nn.mlp import check_dim, check_inputs, input_layers
 
 
-def _check_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+def check_image_shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return the shape of an image, (channels, height, width), or say what is wrong with it.
+
+    Raises:
+        ValueError: If it has other dimensions, or a size that is no positive integer.
+    """
     if len(shape) != 3:
         raise ValueError(
             f"Expected shape to be (channels, height, width); got {tuple(shape)}. Give a grey image one channel."
@@ -50,7 +55,7 @@ class ConvEncoder(nn.Module):
         self, shape: Sequence[int], output_dim: int, *, channels: Sequence[int] = (32, 64), context_dim: int = 0
     ) -> None:
         super().__init__()
-        self.input_shape = _check_shape(shape)
+        self.input_shape = check_image_shape(shape)
         self.output_dim = check_dim("output_dim", output_dim)
         self.context_dim = check_dim("context_dim", context_dim, 0)
         self.channels = tuple(check_dim("channels", width) for width in channels)
@@ -120,7 +125,7 @@ class ConvDecoder(nn.Module):
     ) -> None:
         super().__init__()
         self.input_dim = check_dim("input_dim", input_dim)
-        self.shape = _check_shape(shape)
+        self.shape = check_image_shape(shape)
         self.num_params = check_dim("num_params", num_params)
         self.channels = tuple(check_dim("channels", width) for width in channels)
         if not self.channels:

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pyrodgm.nn.masked_mlp import MaskedMLP
+from pyrodgm.nn.masked_net import MaskedNet
 
 
 def masked_steps(
-    net: MaskedMLP, x: Tensor, move: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], context: Tensor | None = None
+    net: MaskedNet, x: Tensor, move: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], context: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     r"""Compute :math:`y_i, \ell_i = \mathrm{move}(x_i, \mathrm{net}(y_{<i}, c)_i)` for all features, with gradients.
 
@@ -28,29 +28,29 @@ def masked_steps(
     Returns:
         ``y``, ``(*batch, D)``, and the sum of the log-derivatives, ``(*batch)``.
     """
-    linears, shape, order = net.linears, x.shape[:-1], net.order.tolist()
-    # Slices keep to the order; only a graph needs its masks besides.
-    weights = net.masked_weights() if net.adjacency is not None else [layer.weight for layer in linears]
-    weights[0] = weights[0].index_select(1, net.order)
-    biases = [layer.bias for layer in linears]
-    if net.context_layer is not None and context is not None:
-        biases[0] = biases[0] + net.context_layer(context)
+    layers, shape, order = net.sorted_layers(), x.shape[:-1], net.order.tolist()
+    dim, num_params, biases = net.input_dim, net.num_params, list(layers.biases)
+    if layers.context_weight is not None and context is not None:
+        biases[0] = biases[0] + F.linear(context, layers.context_weight)
     blocks = []  # per hidden layer and position: the rows of the units that become known there
-    for weight, bias, counts in zip(weights[:-1], biases[:-1], net.num_known, strict=True):
+    for weight, bias, counts in zip(layers.weights[:-1], biases[:-1], layers.num_known, strict=True):
         sizes = [after - before for before, after in itertools.pairwise([0, *counts])]
         blocks.append(list(zip(weight.split(sizes), bias.split(sizes, -1), strict=True)))
-    last = weights[-1].view(net.num_params, net.input_dim, -1).unbind(1)
-    last_bias = biases[-1].view(net.num_params, net.input_dim).unbind(1)
+    last = layers.weights[-1].unflatten(0, (num_params, dim)).unbind(1)
+    last_bias = biases[-1].unflatten(-1, (num_params, dim)).unbind(-1)
+    direct = None if layers.direct is None else layers.direct.unflatten(0, (num_params, dim)).unbind(1)
 
     moved = list(x.unbind(-1))
     ladjs = []
-    known: list[Tensor | None] = [None] * len(linears)  # the values so far, and each hidden layer's units
+    known: list[Tensor | None] = [None] * len(biases)  # the values so far, and each hidden layer's units
     for position, feature in enumerate(order):
         for layer, block in enumerate(blocks):
             if len(block[position][0]):
-                units = net.activation(_rows(known[layer], *block[position], shape))
+                units = layers.activation(_rows(known[layer], *block[position], shape))
                 known[layer + 1] = _grown(known[layer + 1], units)
         params = _rows(known[-1], last[feature], last_bias[feature], shape)
+        if direct is not None and position:
+            params = _rows(known[0], direct[feature], params, shape)
         moved[feature], ladj = move(moved[feature], params)
         ladjs.append(ladj)
         known[0] = _grown(known[0], moved[feature].unsqueeze(-1))

@@ -3,6 +3,16 @@
 from pyrodgm.plots.curves import training_curves
 from pyrodgm.plots.density import density_2d
 from pyrodgm.plots.grid import reconstructions, samples_grid
+from pyrodgm.plots.histograms import histograms
 from pyrodgm.plots.latent import latent_space
+from pyrodgm.plots.spectrograms import spectrograms
 
-__all__ = ["density_2d", "latent_space", "reconstructions", "samples_grid", "training_curves"]
+__all__ = [
+    "density_2d",
+    "histograms",
+    "latent_space",
+    "reconstructions",
+    "samples_grid",
+    "spectrograms",
+    "training_curves",
+]

@@ -1,4 +1,4 @@
-"""Run the benchmarks and write their page: ``python -m tests.benchmarks --out docs/results/speed.md``."""
+"""Run a family of benchmarks and write its page: ``python -m tests.benchmarks flows --out docs/results/speed.md``."""
 
 import argparse
 import importlib
@@ -11,7 +11,18 @@ from tests.benchmarks.report import Table, page
 from tests.benchmarks.timing import CLOCKS, Timing
 from tests.benchmarks.worker import run_group
 
-BENCHMARKS = ("vector_flows", "autoregressive_inverse", "spline", "flow_memory", "vae_step", "import_time")
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "flows": ("vector_flows", "autoregressive_inverse", "spline", "flow_memory", "vae_step", "import_time"),
+    "autoregressive": (
+        "mixture_likelihood",
+        "autoregressive_vectors",
+        "transformer",
+        "wavenet",
+        "pixel_rnn",
+        "pixelcnn",
+        "pixelcnn_pp",
+    ),
+}
 
 
 def run(benchmark: str, *, quick: bool, seed: int, threads: int, clock: str) -> list[Table]:
@@ -30,8 +41,10 @@ def run(benchmark: str, *, quick: bool, seed: int, threads: int, clock: str) -> 
 def main(argv: list[str] | None = None) -> None:
     """Parse arguments, run, write."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("family", choices=FAMILIES)
     parser.add_argument("--out", type=Path, help="file to write; without it the page is printed")
-    parser.add_argument("--only", choices=BENCHMARKS, action="append", help="run this one (may be repeated)")
+    known = [name for family in FAMILIES.values() for name in family]
+    parser.add_argument("--only", choices=known, action="append", help="run this one (may be repeated)")
     parser.add_argument("--quick", action="store_true", help="a fifth of the rounds: figures that only show the order")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
@@ -39,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     options = parser.parse_args(argv)
     start = time.perf_counter()
     tables = []
-    for benchmark in options.only or BENCHMARKS:
+    for benchmark in options.only or FAMILIES[options.family]:
         new = run(benchmark, quick=options.quick, seed=options.seed, threads=options.threads, clock=options.clock)
         print("\n".join(table.markdown() for table in new), file=sys.stderr, flush=True)
         tables += new

@@ -49,7 +49,39 @@ def test_a_draw_runs_few_full_products():
     assert flops(bijection.forward_and_ladj) < 5 * one_pass
 
 
-@pytest.mark.parametrize("hidden_dims", [(), (0,), (4, -1)])
-def test_refuses_no_layers_and_empty_ones(hidden_dims):
+def test_without_hidden_layers_each_output_is_linear_in_what_comes_before():
+    net = nn.MaskedMLP(4, 2, hidden_dims=(), order=[2, 0, 3, 1])
+    x = torch.randn(5, 4)
+    jacobian = torch.autograd.functional.jacobian(net, x[0])  # (feature, param, feature)
+    before = net.order.argsort()[:, None] > net.order.argsort()
+    assert ((jacobian != 0) == before.unsqueeze(1)).all()
+    torch.testing.assert_close(net(x), torch.einsum("ipj,bj->bip", jacobian, x) + net.linears[0].bias.view(2, 4).t())
+
+
+def test_direct_connections_add_a_linear_part():
+    net = testing.perturb(nn.MaskedMLP(4, 2, hidden_dims=(8,), order=[2, 0, 3, 1], direct=True), 0.3)
+    plain = nn.MaskedMLP(4, 2, hidden_dims=(8,), order=[2, 0, 3, 1])
+    plain.load_state_dict({name: value for name, value in net.state_dict().items() if "direct" not in name})
+    x = torch.randn(5, 4)
+    before = (net.order.argsort()[:, None] > net.order.argsort()).repeat(2, 1)
+    added = x @ (net.direct_layer.weight * before).t()
+    torch.testing.assert_close(net(x), plain(x) + added.view(5, 2, 4).mT)
+
+
+def test_loading_an_order_masks_direct_connections_by_it():
+    net = testing.perturb(nn.MaskedMLP(4, 1, hidden_dims=(8,), order=[2, 0, 3, 1], direct=True), 0.3)
+    other = nn.MaskedMLP(4, 1, hidden_dims=(8,), direct=True)
+    other.load_state_dict(net.state_dict())
+    x = torch.randn(5, 4)
+    assert torch.equal(net(x), other(x))
+
+
+def test_direct_connections_without_hidden_layers_are_refused():
+    with pytest.raises(ValueError, match=r"Expected hidden layers with direct=True; got hidden_dims=\(\)"):
+        nn.MaskedMLP(3, 1, hidden_dims=(), direct=True)
+
+
+@pytest.mark.parametrize("hidden_dims", [(0,), (4, -1)])
+def test_refuses_empty_layers(hidden_dims):
     with pytest.raises(ValueError, match="Expected"):
         nn.MaskedMLP(3, 2, hidden_dims=hidden_dims)

@@ -9,6 +9,10 @@ NETS = {
     "order": lambda num_params: nn.MaskedMLP(5, num_params, hidden_dims=(17, 18), order=[3, 0, 4, 1, 2]),
     "context": lambda num_params: nn.MaskedMLP(4, num_params, hidden_dims=(9,), context_dim=3),
     "narrow": lambda num_params: nn.MaskedMLP(7, num_params, hidden_dims=(3, 2), activation=torch.nn.Tanh),
+    "linear, context": lambda num_params: nn.MaskedMLP(
+        4, num_params, hidden_dims=(), context_dim=3, order=[3, 0, 1, 2]
+    ),
+    "direct, context": lambda num_params: nn.MaskedMLP(4, num_params, hidden_dims=(9,), context_dim=3, direct=True),
     "graph": lambda num_params: nn.MaskedMLP(
         3, num_params, hidden_dims=(8, 9), adjacency=[[0, 1, 0], [0, 0, 0], [0, 1, 0]]
     ),

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn as torch_nn
 
-from pyrodgm import nn, transforms
+from pyrodgm import nn, testing, transforms
 
 
 def loop(net, x, draw, context=None):
@@ -59,3 +59,33 @@ def test_draws_for_no_rows():
     y, params = nn.masked_sweep(net, torch.zeros(0, 5), transforms.Affine().forward)
     assert y.shape == (0, 5)
     assert params.shape == (0, 5, 2)
+
+
+NETS = {
+    "two layers, order": {"hidden_dims": (50, 70), "order": torch.arange(130).flip(0)},
+    "no hidden layer": {"hidden_dims": ()},
+    "direct": {"hidden_dims": (40,), "direct": True},
+}
+
+
+@pytest.mark.parametrize("context_dim", [0, 3])
+@pytest.mark.parametrize("name", NETS)
+def test_a_sweep_takes_sources_of_any_shape(name, context_dim):
+    """Two sources, one with a dimension of its own, and integers as values."""
+    net = testing.perturb(nn.MaskedMLP(130, 2, context_dim=context_dim, **NETS[name]), 0.1)
+    sources = [torch.randn(6, 130, 2), torch.rand(6, 130)]
+    context = torch.randn(6, context_dim) if context_dim else None
+
+    def draw(params, normal, uniform):
+        return (params * normal).sum(-1).sigmoid().gt(uniform).long()
+
+    x = net.sweep(draw, sources, context)
+    assert x.dtype == torch.int64
+    with torch.no_grad():
+        assert torch.equal(x, draw(net(x, context), *sources))  # a fixed point is the one draw
+    assert 0.2 < x.double().mean() < 0.8
+
+
+def test_many_draws_of_few_features_through_wide_layers_are_stepped():
+    assert nn.MaskedMLP(784, 1, hidden_dims=(500,)).prefers_sweep(1000)
+    assert not nn.MaskedMLP(16, 1, hidden_dims=(500, 500)).prefers_sweep(1000)

@@ -32,6 +32,7 @@ def draw_all(folder: Path) -> dict[str, Figure]:
         ),
         "curves": plots.training_curves(csv, folder / "curves.png"),
         "latent": plots.latent_space(z, torch.arange(40) % 10, folder / "latent.png", title="z"),
+        "histograms": plots.histograms({"data": z[:, 0], "a model": z[:, 1]}, folder / "histograms.png", x_label="z"),
         "scale": plots.latent_space(z[:, :2], torch.linspace(0, 1, 40), folder / "scale.png"),
     }
 
@@ -110,6 +111,18 @@ def test_classes_are_named_in_order_of_appearance() -> None:
     assert [len(drawn.get_offsets()) for drawn in axes.collections] == [2, 2]
 
 
+def test_histograms_share_bins_and_count_what_lies_beyond_at_the_ends() -> None:
+    values = {"a": torch.tensor([0.0, 0.1, 0.9, 1.0]), "b": torch.tensor([-7.0, 0.5, 0.5, 7.0])}
+    figure = plots.histograms(values, num_bins=4, value_range=(0.0, 1.0))
+    heights = [[bar.get_height() for bar in axes.patches] for axes in figure.axes]
+    assert heights == [[0.5, 0.0, 0.0, 0.5], [0.25, 0.0, 0.5, 0.25]]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["a", "b"]
+    wide = plots.histograms(values).axes
+    assert [axes.get_xlim() for axes in wide] == [(-7.0, 7.0)] * 2
+    assert [sum(bar.get_height() for bar in axes.patches) for axes in wide] == pytest.approx([1.0, 1.0])
+    assert plots.histograms({"constant": torch.ones(3)}).axes[0].get_xlim() == (0.5, 1.5)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -124,6 +137,13 @@ def test_classes_are_named_in_order_of_appearance() -> None:
         (lambda: plots.density_2d(torch.rand(5, 3), LIMITS), "Expected points of shape (num, 2); got (5, 3)"),
         (lambda: plots.training_curves({}), "Expected names of series among []"),
         (lambda: plots.training_curves({"a": [1.0]}, names=["b"]), "among ['a']; got ['b']"),
+        (lambda: plots.histograms({}), "Expected something to draw and num_bins >= 1; got [] and 40"),
+        (
+            lambda: plots.histograms({"a": torch.rand(3, 2)}),
+            "num > 0, for 'a'; got (3, 2)",
+        ),
+        (lambda: plots.histograms({"a": torch.tensor([1.0, torch.nan])}), "got (2,) of which 1 are finite"),
+        (lambda: plots.histograms({"a": torch.rand(3)}, value_range=(1, 1)), "that increases; got (1, 1)"),
         (lambda: plots.latent_space(torch.rand(5, 1)), "got (5, 1)"),
         (lambda: plots.latent_space(torch.rand(5, 2), torch.rand(4)), "got (4,)"),
     ],

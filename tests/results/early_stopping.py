@@ -88,6 +88,9 @@ def noisy(values: Tensor, scale: float) -> Tensor:
 
 @torch.no_grad()
 def log_likelihood(conditional: Conditional, x: Tensor, context: Tensor | None) -> float:
-    """Return the mean log-density in nats, minus infinity where it is no number."""
+    """Return the mean log-density in nats in evaluation mode, minus infinity where it is no number."""
+    training = conditional.training
+    conditional.eval()
     value = float(conditional(context).log_prob(x).mean())
+    conditional.train(training)
     return value if math.isfinite(value) else -math.inf
