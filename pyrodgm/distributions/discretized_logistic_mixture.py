@@ -29,8 +29,8 @@ class DiscretizedLogisticMixture(TorchDistribution):
     depends on the earlier ones through its location
     :math:`\mu_{ik} + \sum_{j < i} \tanh(c_{ijk})\, \tilde x_j`; without them an event is one variable.
 
-    Log-scales are clamped at -7, as in the paper, and at 60, and get no gradient beyond; the head of the same name keeps
-    inside smoothly. Parameters of half precision are lifted to single.
+    Log-scales are clamped at -7, as in the paper, and at 60, and get no gradient beyond; the head of the same name
+    keeps inside smoothly. Parameters of half precision are lifted to single.
 
     Args:
         logits: Unnormalized log-weights :math:`\log \pi` of the components, ``(*batch, num_components)``.
