@@ -66,6 +66,22 @@ CASES = {
         )
         for what, value in (("a level too high", 256.0), ("a negative level", -1.0), ("half a level", 0.5))
     },
+    "channels without a row for each pair": (
+        lambda: distributions.ChannelCategorical(torch.zeros(5, 3, 4), torch.zeros(5, 2, 4)),
+        r"Expected logits of shape .* and coefficients of shape .*; got \(5, 3, 4\) and \(5, 2, 4\)\.",
+    ),
+    "channels of two batches": (
+        lambda: distributions.ChannelCategorical(torch.zeros(5, 3, 4), torch.zeros(6, 3, 4)),
+        r"Expected parameters whose batches broadcast; got \(5, 3, 4\) and \(6, 3, 4\)\.",
+    ),
+    "a level too high in a categorical channel": (
+        lambda: distributions.ChannelCategorical(torch.zeros(2, 4), torch.zeros(1, 4)).log_prob(torch.tensor([0, 4])),
+        r"Expected value argument .* to be within the support",
+    ),
+    "one level in categorical channels": (
+        lambda: heads.ChannelCategorical(1, 3),
+        r"Expected num_levels of at least 2; got 1\. One level needs no distribution\.",
+    ),
     "a level too high in a pixel": (
         lambda: mixture(*PIXEL).log_prob(torch.full((5, 3), 256)),
         r"Expected value argument .* to be within the support",

@@ -42,7 +42,7 @@ CASES = {
                 f"{head!r} for colours",
                 lambda head=head: ar.pixelcnn_pp((3, 4, 4), head=head),
                 r"Expected a head of one pixel, event_shape=\(3,\), whose channels depend on each other; got Cat.* "
-                r"Use heads\.DiscretizedLogisticMixture, or pixelcnn, which draws channel by channel\.",
+                r"Use heads\.DiscretizedLogisticMixture or heads\.ChannelCategorical, or pixelcnn",
             )
             for head in (heads.Categorical(256), heads.Categorical(256, 3))
         ),

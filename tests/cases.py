@@ -35,6 +35,8 @@ HEADS = {
     "Normal, vector": lambda: heads.Normal(3),
     "Normal, image": lambda: heads.Normal((1, 4, 3)),
     "Normal, one scale": lambda: heads.Normal(3, shared_scale=True),
+    "ChannelCategorical": lambda: heads.ChannelCategorical(4, 3),
+    "ChannelCategorical, one channel": lambda: heads.ChannelCategorical(2, 1),
     "BiasedCategorical, none": lambda: heads.BiasedCategorical(5),
     "BiasedCategorical": lambda: heads.BiasedCategorical(5, temperature=0.7, top_k=4, top_p=0.8),
     "Delta": lambda: heads.Delta(3),
@@ -222,6 +224,14 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
     "Neural MixtureNormal": (lambda: Neural(nn.MLP(3, 12, hidden_dims=(8,)), heads.MixtureNormal(2, 2)), True),
     "Fixed DiscretizedLogisticMixture": (
         lambda: Fixed(distributions.DiscretizedLogisticMixture(*torch.linspace(-2, 2, 12).view(3, 4), num_levels=5)),
+        True,
+    ),
+    "Fixed ChannelCategorical": (
+        lambda: Fixed(distributions.ChannelCategorical(torch.linspace(-1, 2, 4).view(2, 2), torch.ones(1, 2))),
+        True,
+    ),
+    "Neural ChannelCategorical": (
+        lambda: Neural(nn.MLP(3, 6, hidden_dims=(8,)), heads.ChannelCategorical(2, 2)),
         True,
     ),
     "Neural Categorical": (lambda: Neural(nn.MLP(3, 3, hidden_dims=(8,)), heads.Categorical(3)), True),

@@ -43,5 +43,9 @@ CONDITIONALS = {
         lambda: ar.pixelcnn_pp((1, 3, 2), num_levels=4, num_scales=2, head=heads.Categorical(4), **TINY),
         False,
     ),
+    "pixelcnn_pp, RGB, categorical": (
+        lambda: ar.pixelcnn_pp((3, 1, 2), num_levels=3, num_scales=1, head=heads.ChannelCategorical(3, 3), **TINY),
+        False,
+    ),
     "pixelcnn_pp, grey": (lambda: ar.pixelcnn_pp((1, 2, 3), num_levels=16, num_scales=1, **TINY), False),
 }

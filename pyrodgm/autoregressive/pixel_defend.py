@@ -2,12 +2,11 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import constraints
 
 from pyrodgm.autoregressive.autoregressive import Autoregressive
 from pyrodgm.autoregressive.draw import MAX_BYTES, bytes_per_draw
 from pyrodgm.autoregressive.strategies import Strategy, default_strategy
-from pyrodgm.autoregressive.support import check_values, variable_support
+from pyrodgm.autoregressive.support import check_values, level_bounds, variable_support
 from pyrodgm.heads.head import Head
 from pyrodgm.nn.causal import flatten_batches
 
@@ -122,15 +121,13 @@ def integer_bounds(model: Autoregressive) -> tuple[int, int]:
             f"Expected levels of brightness or loudness; got symbols that end with {model.end}, which are not near "
             "each other. Build the model without end."
         )
-    support = variable_support(model.head)
-    if support is constraints.boolean:
-        return 0, 1
-    if isinstance(support, constraints.integer_interval):
-        return int(support.lower_bound), int(support.upper_bound)
-    raise ValueError(
-        f"Expected a head over integers from a smallest to a largest one; got {model.head!r}. "
-        "Build the model with heads.Categorical(num_levels), say."
-    )
+    bounds = level_bounds(model.head)
+    if bounds is None:
+        raise ValueError(
+            f"Expected a head over integers from a smallest to a largest one; got {model.head!r}. "
+            "Build the model with heads.Categorical(num_levels), say."
+        )
+    return bounds
 
 
 def check_event(model: Autoregressive, x: Tensor, context: Tensor | None) -> None:

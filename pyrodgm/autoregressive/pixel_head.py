@@ -1,8 +1,6 @@
 """The head of a model on images."""
 
-from torch.distributions import constraints
-
-from pyrodgm.autoregressive.support import variable_support
+from pyrodgm.autoregressive.support import level_bounds
 from pyrodgm.heads import Bernoulli, Categorical
 from pyrodgm.heads.head import Head
 
@@ -15,10 +13,7 @@ def pixel_head(num_levels: int, head: Head | None) -> Head:
     """
     if head is None:
         return Bernoulli() if num_levels == 2 else Categorical(num_levels)
-    support = variable_support(head)
-    bounds = (0, 1) if support is constraints.boolean else None
-    if isinstance(support, constraints.integer_interval):
-        bounds = (int(support.lower_bound), int(support.upper_bound))
+    bounds = level_bounds(head)
     if bounds not in (None, (0, num_levels - 1)):
         raise ValueError(
             f"Expected a head over 0 .. {num_levels - 1}, the values of num_levels={num_levels}; got {head!r} "

@@ -40,8 +40,9 @@ def pixelcnn_pp(
         num_scales: Number of resolutions, each half of the one before, rounded up.
         dropout: Probability of dropping a unit inside of each block, in training.
         head: The distribution of one pixel; by default :class:`~pyrodgm.heads.DiscretizedLogisticMixture` of 10
-            components, or :class:`~pyrodgm.heads.Bernoulli` where there is one channel of two levels. One channel also
-            takes :class:`~pyrodgm.heads.Categorical`.
+            components, or :class:`~pyrodgm.heads.Bernoulli` where there is one channel of two levels.
+            :class:`~pyrodgm.heads.Categorical` and, for several channels, :class:`~pyrodgm.heads.ChannelCategorical`
+            fit too.
 
     Returns:
         A module; ``model(context)`` has ``event_shape == shape``, ``model.sample`` draws.
@@ -74,7 +75,7 @@ def pixelcnn_pp(
         raise ValueError(
             f"Expected a head of one pixel, event_shape={symbol_shape}"
             f"{', whose channels depend on each other' if symbol_shape else ''}; got {head!r}. "
-            "Use heads.DiscretizedLogisticMixture, or pixelcnn, which draws channel by channel."
+            "Use heads.DiscretizedLogisticMixture or heads.ChannelCategorical, or pixelcnn, channel by channel."
         )
     net = PixelCNNPlusPlus(
         shape,

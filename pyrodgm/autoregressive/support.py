@@ -17,6 +17,16 @@ def variable_support(head: Head) -> constraints.Constraint:
     return support
 
 
+def level_bounds(head: Head) -> tuple[int, int] | None:
+    """Return the smallest and the largest value of a variable of whole numbers, or None for other heads."""
+    support = variable_support(head)
+    if support is constraints.boolean:
+        return 0, 1
+    if isinstance(support, constraints.integer_interval):
+        return int(support.lower_bound), int(support.upper_bound)
+    return None
+
+
 def check_values(x: Tensor, support: constraints.Constraint, mask: Tensor | None = None) -> None:
     """Refuse values outside of a support, where the mask is true or everywhere.
 

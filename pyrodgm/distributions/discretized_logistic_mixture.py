@@ -225,6 +225,7 @@ def mixture_log_prob(
         loc = _shifted(locs[channel], coefficients, earlier[:channel])
         masses.append(logistic_log_mass(*level_edges(level, num_levels), loc, log_scales[channel]))
     # A stack is kept for the way back by a compiled graph, which would compute terms of a running sum once more.
+    logits = logits - logits.detach().amax(0)  # large ones would cost the difference below its last digits
     joint = logits + torch.stack(masses).sum(0)
     return log_sum_exp(joint) - log_sum_exp(logits)
 

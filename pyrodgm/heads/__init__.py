@@ -3,6 +3,7 @@
 from pyrodgm.heads.bernoulli import Bernoulli
 from pyrodgm.heads.biased_categorical import BiasedCategorical
 from pyrodgm.heads.categorical import Categorical
+from pyrodgm.heads.channel_categorical import ChannelCategorical
 from pyrodgm.heads.delta import Delta
 from pyrodgm.heads.discretized_logistic_mixture import DiscretizedLogisticMixture
 from pyrodgm.heads.head import Head
@@ -13,6 +14,7 @@ __all__ = [
     "Bernoulli",
     "BiasedCategorical",
     "Categorical",
+    "ChannelCategorical",
     "Delta",
     "DiscretizedLogisticMixture",
     "Head",

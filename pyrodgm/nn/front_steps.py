@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from pyrodgm.nn.causal import Draw, Track
+from pyrodgm.nn.front_maps import Front, front_pixels, fronts
 from pyrodgm.nn.pixel_net import PixelNet
-from pyrodgm.nn.skewed_maps import Front, front_pixels, fronts
 
 
 class FrontSteps(ABC):

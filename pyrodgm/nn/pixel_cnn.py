@@ -7,15 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pyrodgm.nn.causal import Draw, Track
-from pyrodgm.nn.front_steps import FrontStepper
+from pyrodgm.nn.front_net import FrontNet
 from pyrodgm.nn.masked_conv import MaskedConv2d, share_channels
 from pyrodgm.nn.mlp import check_dim
 from pyrodgm.nn.pixel_cnn_steps import PixelCNNSteps
-from pyrodgm.nn.pixel_net import ContextLayer, CoordinateLayer, PixelNet, add_bias, check_kernel_sizes
+from pyrodgm.nn.pixel_net import ContextLayer, CoordinateLayer, add_bias, check_kernel_sizes
 
 
-class PixelCNN(PixelNet):
+class PixelCNN(FrontNet):
     r"""Masked convolutions: a pixel's parameters see the pixels before it, row by row, in a widening field above.
 
     One convolution with mask A, then residual blocks :math:`h + W_3\, r(W_2 *\, r(W_1\, r(h)))` of masked convolutions
@@ -109,37 +108,9 @@ class PixelCNN(PixelNet):
             h = h + block(h, bias)
         return self.last(self.hidden(h.relu()).relu_())  # type: ignore[no-any-return]
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> FrontStepper:
-        """Return what computes the same outputs position by position, each unit once.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
-        """
-        batch = torch.Size(batch_shape).numel()
-        if context is not None:
-            context = context.expand(*batch_shape, *self.context_shape).reshape(batch, *self.context_shape)
-        return FrontStepper(PixelCNNSteps(self, batch, context, self.shape[2]), batch_shape)
-
-    def prefers_sweep(self, num_draws: int) -> bool:
-        """A sweep does the work of all steps in fewer and larger products, whatever the number of draws."""
-        return self.slope < self.shape[2]
-
-    @torch.no_grad()
-    def sweep(
-        self, draw: Draw, sources: Sequence[Tensor], context: Tensor | None = None, track: Track = iter
-    ) -> Tensor:
-        """Draw the pixels that do not see each other together: one of each row, each row some columns behind.
-
-        Exact and without iteration; an image takes ``width + slope * (height - 1)`` steps.
-
-        Args:
-            draw: Deterministic and elementwise over positions.
-            sources: What values are drawn from, each ``(batch, *grid_shape, ...)``.
-            context: ``(batch, *context_shape)`` or ``None``.
-            track: Wraps the steps.
-        """
-        return PixelCNNSteps(self, len(sources[0]), context, self.slope).sweep(draw, sources, track)
+    def steps(self, batch: int, context: Tensor | None, slope: int) -> PixelCNNSteps:
+        """Return what computes the parameters front by front."""
+        return PixelCNNSteps(self, batch, context, slope)
 
 
 class ResidualBlock(nn.Module):

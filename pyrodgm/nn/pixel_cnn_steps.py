@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from pyrodgm.nn.front_maps import Front, FrontMaps
 from pyrodgm.nn.front_steps import FrontSteps
+from pyrodgm.nn.front_windows import FrontWindows
 from pyrodgm.nn.masked_conv import MaskedConv2d, share
-from pyrodgm.nn.skewed_maps import Front, SkewedMaps
 
 if TYPE_CHECKING:
     from pyrodgm.nn.pixel_cnn import PixelCNN
@@ -35,12 +36,13 @@ class PixelCNNSteps(FrontSteps):
         like, blocks, num_maps = net.first.weight, net.residual_blocks, net.num_channels
         self.weights = [PartWeights.of(net, part) for part in range(net.num_parts)]
         most = max(front.num_rows for front in self.fronts)
-        make = partial(SkewedMaps, shape=shape, batch=batch, slope=slope, most=most, like=like)
-        self.images = make(1, channels, radius=net.first.radius)
-        self.inner = make(len(blocks), num_maps, radius=net.radius)
+        make = partial(FrontMaps, shape=shape, batch=batch, slope=slope, like=like)
+        self.images = FrontWindows(make(1, channels, radius=net.first.radius), most)
+        self.inner = FrontWindows(make(len(blocks), num_maps, radius=net.radius), most)
         first, *others = net.biases(context)
-        self.first_bias = Biases(make(1, 2 * num_maps, radius=0), [net.first], [first])
-        self.inner_bias = Biases(make(len(blocks), num_maps, radius=0), [block.above for block in blocks], others)
+        inner = [block.above for block in blocks]
+        self.first_bias = Biases(make(1, 2 * num_maps, radius=0), most, [net.first], [first])
+        self.inner_bias = Biases(make(len(blocks), num_maps, radius=0), most, inner, others)
         self.stream = like.new_empty(most * batch, 2 * num_maps)
         self.wide = like.new_ones(len(blocks) + 2, most * batch, 1 + 2 * num_maps)
         self.seen = like.new_ones(len(blocks), most * batch, 1 + num_maps)
@@ -87,6 +89,7 @@ class Biases:
 
     Args:
         maps: As many maps as the layers have; kept only where something else is added at each pixel.
+        most: Largest number of rows of a front.
         layers: The layers.
         added: What is added to each, that broadcasts against ``(batch, num_out, height, width)``; or ``None``.
 
@@ -94,9 +97,11 @@ class Biases:
         rows: ``(num_layers, most * batch, num_out)``.
     """
 
-    def __init__(self, maps: SkewedMaps, layers: Sequence[MaskedConv2d], added: Sequence[Tensor | None]) -> None:
-        self.rows = maps.windows
-        self.maps: SkewedMaps | None = None
+    def __init__(
+        self, maps: FrontMaps, most: int, layers: Sequence[MaskedConv2d], added: Sequence[Tensor | None]
+    ) -> None:
+        self.rows = maps.data.new_empty(maps.num_layers, most * maps.batch, maps.num_maps)
+        self.maps: FrontMaps | None = None
         for k, (layer, one) in enumerate(zip(layers, added, strict=True)):
             if one is None:
                 self.rows[k] = layer.bias
@@ -110,7 +115,7 @@ class Biases:
     def load(self, front: Front) -> None:
         """Make ``rows`` those of a front."""
         if self.maps is not None:
-            cells = self.maps.cells(front)
+            cells = self.maps.at(front)
             self.rows[:, : cells.shape[1]].copy_(cells)
 
 

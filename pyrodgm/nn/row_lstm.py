@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
-from pyrodgm.nn.causal import Draw, Track
 from pyrodgm.nn.conv_lstm import ConvLSTM
-from pyrodgm.nn.front_steps import FrontStepper
+from pyrodgm.nn.front_net import FrontNet
 from pyrodgm.nn.lstm_scan import Step, offset_tap
 from pyrodgm.nn.mlp import check_dim
 from pyrodgm.nn.pixel_rnn import PixelRNN, Widening, gate_mask
 from pyrodgm.nn.row_lstm_steps import RowLSTMSteps
 
 
-class RowLSTM(PixelRNN):
+class RowLSTM(FrontNet, PixelRNN):
     r"""LSTMs that go down an image, a row at a time: a pixel's parameters see a triangle of pixels above it.
 
     .. math::
@@ -95,37 +93,9 @@ class RowLSTM(PixelRNN):
             h = layer(h, context)
         return h
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> FrontStepper:
-        """Return what computes the same outputs position by position, each unit once.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
-        """
-        batch = torch.Size(batch_shape).numel()
-        if context is not None:
-            context = context.expand(*batch_shape, *self.context_shape).reshape(batch, *self.context_shape)
-        return FrontStepper(RowLSTMSteps(self, batch, context, self.shape[2]), batch_shape)
-
-    def prefers_sweep(self, num_draws: int) -> bool:
-        """A sweep does the work of all steps in fewer and larger products, whatever the number of draws."""
-        return self.slope < self.shape[2]
-
-    @torch.no_grad()
-    def sweep(
-        self, draw: Draw, sources: Sequence[Tensor], context: Tensor | None = None, track: Track = iter
-    ) -> Tensor:
-        """Draw the pixels that do not see each other together: one of each row, each row some columns behind.
-
-        Exact and without iteration; an image takes ``width + slope * (height - 1)`` steps.
-
-        Args:
-            draw: Deterministic and elementwise over positions.
-            sources: What values are drawn from, each ``(batch, *grid_shape, ...)``.
-            context: ``(batch, *context_shape)`` or ``None``.
-            track: Wraps the steps.
-        """
-        return RowLSTMSteps(self, len(sources[0]), context, self.slope).sweep(draw, sources, track)
+    def steps(self, batch: int, context: Tensor | None, slope: int) -> RowLSTMSteps:
+        """Return what computes the parameters front by front."""
+        return RowLSTMSteps(self, batch, context, slope)
 
 
 class RowLayer(nn.Module):

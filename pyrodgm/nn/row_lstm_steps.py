@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from pyrodgm.nn.front_maps import FrontMaps
+from pyrodgm.nn.front_maps import Front, FrontMaps
 from pyrodgm.nn.front_steps import FrontSteps
+from pyrodgm.nn.front_windows import FrontWindows
 from pyrodgm.nn.pixel_rnn_part import LayerPlace, PartWeights, PixelPart, Place, gates_by_part
-from pyrodgm.nn.skewed_maps import Front, SkewedMaps
 
 if TYPE_CHECKING:
     from pyrodgm.nn.row_lstm import RowLSTM
@@ -35,8 +35,9 @@ class RowLSTMSteps(FrontSteps):
         lstms, widenings = [layer.lstm for layer in layers], [layer.widen for layer in layers]
         self.weights = [PartWeights.of(net, part, lstms, widenings, slice(0, None)) for part in range(net.num_parts)]
         most, like = max(front.num_rows for front in self.fronts), net.first.weight
-        self.image = SkewedMaps(1, channels, shape, batch, radius=net.first.radius, slope=slope, most=most, like=like)
-        make = partial(FrontMaps, len(layers), shape=shape, batch=batch, radius=radius, slope=slope, like=like)
+        lay = partial(FrontMaps, shape=shape, batch=batch, slope=slope, like=like)
+        self.image = FrontWindows(lay(1, channels, radius=net.first.radius), most)
+        make = partial(lay, len(layers), radius=radius, num_above=1)
         self.states, self.cells, self.maps = make(size), make(size), make(2 * size)
         num, num_states, num_left = most * batch, (2 * radius + 1) * size, 2 * radius * size
         self.seen = like.new_empty(len(layers), num, num_states + num_left + 2 * size)
@@ -50,7 +51,7 @@ class RowLSTMSteps(FrontSteps):
         self.biases: FrontMaps | None = None  # where the context adds something else at each pixel
         if bias.shape[1] > 1:
             self.biases = make(4 * size)
-            self.biases.fill(bias)
+            self.biases.images().copy_(bias.unflatten(1, shape).transpose(2, 3))
         self.gates = bias[:, :1].expand(-1, most, batch, -1).flatten(1, 2).contiguous()
         self._cut: dict[tuple[int, int], tuple[PixelPart, Place]] = {}
 

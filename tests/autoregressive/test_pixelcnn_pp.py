@@ -20,6 +20,7 @@ MODELS = {  # name: (settings, shape of a context)
     "levels, categorical": ({"shape": (1, 5, 3), "num_levels": 4, "head": heads.Categorical(4), "num_scales": 2}, ()),
     "levels, mixture, context": ({"shape": (1, 3, 6), "context_dim": 2}, (2,)),
     "RGB": ({"shape": (3, 3, 5), "head": heads.DiscretizedLogisticMixture(2, 256, 3)}, ()),
+    "RGB, categorical": ({"shape": (3, 2, 4), "num_levels": 5, "head": heads.ChannelCategorical(5, 3)}, ()),
     "RGB, feature map": ({"shape": (3, 3, 4), "num_levels": 8, "context_dim": (2, 3, 4)}, (2, 3, 4)),
 }
 
@@ -48,6 +49,7 @@ def test_strategies_draw_alike_after_training(settings):
         ((1, 2, 4), {}),
         ((1, 4, 2), {"head": heads.Categorical(2)}),
         ((1, 2, 4), {"head": heads.DiscretizedLogisticMixture(3, 2)}),
+        ((3, 2, 2), {"head": heads.ChannelCategorical(2, 3)}),
         ((3, 2, 2), {}),  # 12 variables through a mixture of whole pixels
     ],
 )

@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from pyrodgm.nn.front_maps import FrontMaps, front_pixels, fronts
+from pyrodgm.nn.front_windows import FrontWindows
 from pyrodgm.nn.masked_conv import MaskedConv2d, share, share_channels
-from pyrodgm.nn.skewed_maps import SkewedMaps, front_pixels, fronts
 
 
 def square(conv, kernel):
@@ -86,18 +87,19 @@ def test_windows_are_what_is_above_and_to_the_left(batch, radius, slope):
     padded = F.pad(x, (0, 0, radius, radius, 0, 0, radius, 0))
     all_fronts = fronts(height, width, slope)
     most = max(front.num_rows for front in all_fronts)
-    skewed = SkewedMaps(
-        layers, maps, (height, width), batch, radius=radius, slope=slope, most=most, like=torch.zeros(())
+    skewed = FrontMaps(
+        layers, maps, shape=(height, width), batch=batch, radius=radius, slope=slope, like=torch.zeros(())
     )
+    windows = FrontWindows(skewed, most)
     for front in all_fronts:
-        skewed.load(front)
+        windows.load(front)
         pixels = front_pixels(front, width, slope)
         for index, pixel in enumerate(pixels):
             row, column = divmod(pixel, width)
             rows = padded[:, row : row + radius + 1, :, column : column + 2 * radius + 1].transpose(1, 2)
             seen = rows.flatten(2)[..., : radius * (2 * radius + 1) * maps + radius * maps]
-            window = skewed.windows[:, index * batch : (index + 1) * batch]
-            torch.testing.assert_close(window[..., : skewed.num_before], seen)
-            window[..., skewed.num_before :] = x[:, row, :, column]
-        skewed.store(front)
+            window = windows.windows[:, index * batch : (index + 1) * batch]
+            torch.testing.assert_close(window[..., : windows.num_before], seen)
+            window[..., windows.num_before :] = x[:, row, :, column]
+        windows.store(front)
     torch.testing.assert_close(skewed.images(), x)
