@@ -40,10 +40,13 @@ CASES = {
         lambda: nn.Transformer(5, 4, num_heads=4, model_dim=18, rotary=False),
         r"Expected model_dim to be a multiple of 4; got 18 for 4 heads\. Give each head the same width\.",
     ),
-    "everything dropped": (
-        lambda: ar.transformer(5, 4, dropout=1.0),
-        r"Expected dropout in \[0, 1\); got 1\.0\. 0 drops nothing\.",
-    ),
+    **{
+        f"everything dropped by {build.__name__}": (
+            lambda build=build: build(5, 4, dropout=1.0),
+            r"Expected dropout in \[0, 1\); got 1\.0\. It is the probability of dropping a unit\.",
+        )
+        for build in (ar.transformer, ar.char_rnn)
+    },
     "symbol outside the vocabulary": (
         lambda: model()().log_prob(torch.tensor([[0, 1, 2, 3], [0, 1, 5, 3]])),
         r"Expected values in .*; got 5 at index \[1, 2\]\.",

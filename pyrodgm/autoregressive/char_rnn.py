@@ -17,6 +17,7 @@ def char_rnn(
     embedding_dim: int = 64,
     hidden_dim: int = 256,
     num_layers: int = 1,
+    dropout: float = 0.0,
     end: int | None = None,
 ) -> Autoregressive:
     r"""Recurrent model of symbols, :math:`p(x \mid c) = \prod_i \mathrm{softmax}(W s_i + b)_{x_i}`.
@@ -32,6 +33,7 @@ def char_rnn(
         embedding_dim: Width of a symbol's embedding.
         hidden_dim: Width of each layer's state.
         num_layers: Number of layers.
+        dropout: Probability of dropping what a layer reads, and what the output reads, in training; never the state.
         end: A symbol that ends a sequence. Shorter ones are filled with it: what follows the first one is the end
             again, with probability one.
 
@@ -39,7 +41,8 @@ def char_rnn(
         A module; ``model(context)`` has ``batch_shape == context.shape[:-1]`` and ``event_shape == (max_length,)``.
 
     Raises:
-        ValueError: If a size is too small, ``cell`` is another class, or ``end`` is no symbol.
+        ValueError: If a size is too small, ``cell`` is another class, ``dropout`` is outside [0, 1), or ``end`` is no
+            symbol.
 
     Example:
         >>> import torch
@@ -53,7 +56,9 @@ def char_rnn(
     References:
         Sutskever, Martens, Hinton (2011), Generating Text with Recurrent Neural Networks,
         https://icml.cc/2011/papers/524_icmlpaper.pdf;
-        Graves (2013), Generating Sequences With Recurrent Neural Networks, section 2, https://arxiv.org/abs/1308.0850
+        Graves (2013), Generating Sequences With Recurrent Neural Networks, section 2, https://arxiv.org/abs/1308.0850;
+        Zaremba, Sutskever, Vinyals (2014), Recurrent Neural Network Regularization, section 3.2 (where to drop),
+        https://arxiv.org/abs/1409.2329
     """
     check_dim("vocabulary_size", vocabulary_size, 2)
     net = Recurrent(
@@ -65,5 +70,6 @@ def char_rnn(
         embedding_dim=embedding_dim,
         hidden_dim=hidden_dim,
         num_layers=num_layers,
+        dropout=dropout,
     )
     return Autoregressive(net, heads.Categorical(vocabulary_size), end=end)

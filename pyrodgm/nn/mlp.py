@@ -20,6 +20,13 @@ def check_dim(name: str, value: int, minimum: int = 1) -> int:
     return value
 
 
+def check_dropout(dropout: float) -> float:
+    """Refuse a probability of dropping a unit that is not in [0, 1)."""
+    if not 0 <= dropout < 1:
+        raise ValueError(f"Expected dropout in [0, 1); got {dropout}. It is the probability of dropping a unit.")
+    return dropout
+
+
 def check_inputs(input_dim: int, context_dim: int, x: Tensor, context: Tensor | None) -> None:
     """Compare the widths of an input and a context with those that a network was built for.
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pyrodgm.nn.causal import Draw, Track
 from pyrodgm.nn.convolutional import check_image_shape
-from pyrodgm.nn.mlp import check_dim
+from pyrodgm.nn.mlp import check_dim, check_dropout
 from pyrodgm.nn.pixel_cnn_pp_steps import PixelCNNPlusPlusStepper, sweep_rows
 from pyrodgm.nn.pixel_net import PixelNet
 from pyrodgm.nn.shifted_conv import ShiftedConv2d
@@ -74,8 +74,7 @@ class PixelCNNPlusPlus(PixelNet):
         self.num_channels = check_dim("num_channels", num_channels)
         check_dim("num_blocks", num_blocks)
         self.num_scales = check_dim("num_scales", num_scales)
-        if not 0.0 <= dropout < 1.0:
-            raise ValueError(f"Expected dropout in [0, 1); got {dropout}. It is the probability of dropping a unit.")
+        check_dropout(dropout)
         entering = channels + 1
         self.enter_above = ShiftedConv2d(entering, num_channels, (2, 3), both_sides=True, offset=(1, 0))
         self.enter_row_above = ShiftedConv2d(entering, num_channels, (1, 3), both_sides=True, offset=(1, 0))

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pyrodgm.nn.causal import CausalNet, flatten_batches
-from pyrodgm.nn.mlp import check_dim, check_inputs
+from pyrodgm.nn.mlp import check_dim, check_dropout, check_inputs
 from pyrodgm.nn.sequence_input import SequenceInput
 
 Cell = Callable[..., Any]  # input, state and weights of a layer to its next state
@@ -29,9 +29,11 @@ class Recurrent(CausalNet):
         embedding_dim: Width of a symbol's embedding.
         hidden_dim: Width of each layer's state.
         num_layers: Number of layers.
+        dropout: Probability of dropping what a layer reads, and what the output reads, in training mode; never the
+            state. Steppers drop nothing.
 
     Raises:
-        ValueError: If a size is not positive, or ``cell`` is another class.
+        ValueError: If a size is not positive, ``cell`` is another class, or ``dropout`` is outside [0, 1).
 
     Example:
         >>> import torch
@@ -57,6 +59,7 @@ class Recurrent(CausalNet):
         embedding_dim: int = 64,
         hidden_dim: int = 256,
         num_layers: int = 1,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         sizes = {"max_length": max_length, "num_params": num_params, "embedding_dim": embedding_dim}
@@ -64,12 +67,15 @@ class Recurrent(CausalNet):
             check_dim(name, value)
         if cell not in CELLS:
             raise ValueError(f"Expected cell to be torch.nn.LSTM or torch.nn.GRU, the class itself; got {cell!r}.")
+        self.dropout = check_dropout(dropout)
         self.max_length, self.num_params, self.context_dim = max_length, num_params, context_dim
         self.grid_shape = (max_length,)
         self.context_shape = (context_dim,) if context_dim else ()
         self.register_buffer("order", torch.arange(max_length), persistent=False)
         self.input = SequenceInput(embedding_dim, vocabulary_size, context_dim)
-        self.layers = cell(embedding_dim, hidden_dim, num_layers, batch_first=True)
+        self.layers = cell(
+            embedding_dim, hidden_dim, num_layers, batch_first=True, dropout=dropout if num_layers > 1 else 0.0
+        )
         if cell is nn.LSTM:
             open_forget_gates(self.layers)
         self.output = nn.Linear(hidden_dim, num_params)
@@ -80,8 +86,8 @@ class Recurrent(CausalNet):
         x, context, batch = flatten_batches(x, 1, context, 1)
         if len(x) == 0:  # torch's recurrent layers take no empty batch
             return self.output.bias.expand(*batch, self.max_length, self.num_params)
-        h, _ = self.layers(self.input(x, context))
-        params: Tensor = self.output(h)
+        h, _ = self.layers(F.dropout(self.input(x, context), self.dropout, self.training))
+        params: Tensor = self.output(F.dropout(h, self.dropout, self.training))
         return params.reshape(*batch, self.max_length, self.num_params)
 
     def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> "RecurrentStepper":

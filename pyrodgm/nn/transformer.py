@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pyrodgm.nn.causal import CausalNet, flatten_batches
-from pyrodgm.nn.mlp import check_dim, check_inputs
+from pyrodgm.nn.mlp import check_dim, check_dropout, check_inputs
 from pyrodgm.nn.sequence_input import SequenceInput
 from pyrodgm.nn.transformer_stepper import TransformerStepper
 
@@ -77,12 +77,10 @@ class Transformer(CausalNet):
                 f"Expected model_dim to be a multiple of {step}; got {model_dim} for {num_heads} heads"
                 f"{' with rotary positions' if rotary else ''}. Give each head the same{' even' * rotary} width."
             )
-        if not 0 <= dropout < 1:
-            raise ValueError(f"Expected dropout in [0, 1); got {dropout}. 0 drops nothing.")
         self.max_length, self.num_params, self.context_dim = max_length, num_params, context_dim
         self.grid_shape = (max_length,)
         self.context_shape = (context_dim,) if context_dim else ()
-        self.dropout = dropout
+        self.dropout = check_dropout(dropout)
         self.register_buffer("order", torch.arange(max_length), persistent=False)
         self.input = SequenceInput(model_dim, vocabulary_size, context_dim)
         self.blocks = nn.ModuleList(TransformerBlock(model_dim, num_heads, dropout) for _ in range(num_layers))

@@ -79,3 +79,12 @@ def test_a_prompt_stands_and_the_rest_is_drawn():
     drawn = model.sample((50,), torch.randn(4, 2), condition_on=prompt)
     assert (drawn[..., :2] == prompt[:2]).all()
     assert drawn[..., 2:].unique().numel() > 1
+
+
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_dropout_acts_in_training_alone(num_layers):
+    net = nn.Recurrent(6, 3, vocabulary_size=3, hidden_dim=16, num_layers=num_layers, dropout=0.5)
+    x = torch.randint(3, (2, 6))
+    assert not torch.equal(net(x), net(x))
+    net.eval()
+    assert torch.equal(net(x), net(x))
