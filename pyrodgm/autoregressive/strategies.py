@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pyrodgm.nn.causal import CausalNet, Draw, Track, UnsettledError, symbols_first
+from pyrodgm.nn.causal import CausalNet, Draw, FullPasses, Stepper, Track, UnsettledError, symbols_first
 
 
 class Strategy(ABC):
@@ -42,8 +42,12 @@ class Strategy(ABC):
         return f"{type(self).__name__}()"
 
 
-class Incremental(Strategy):
-    """Position by position through the network's stepper, which does each piece of work once."""
+class Walk(Strategy):
+    """Position by position through a stepper."""
+
+    @abstractmethod
+    def stepper(self, net: CausalNet, batch: int, context: Tensor | None) -> Stepper:
+        """Return what maps ``None``, then each value drawn, to the parameters of the next position."""
 
     @torch.no_grad()
     def __call__(
@@ -57,49 +61,40 @@ class Incremental(Strategy):
         track: Track = iter,
     ) -> Tensor:
         """Draw through the stepper."""
-        order = net.order.tolist()
         # Moved once to the order and cut once: a slice costs as much as the arithmetic of a small step.
-        steps = zip(*(_along(source, net).index_select(1, net.order).unbind(1) for source in sources), strict=True)
-        stepper = net.stepper((len(sources[0]),), context)
+        along = [source.flatten(1, len(net.grid_shape)).index_select(1, net.order) for source in sources]
+        steps = zip(*(source.unbind(1) for source in along), strict=True)
+        stepper = self.stepper(net, len(sources[0]), context)
+        num = net.num_positions
         values: list[Tensor] = []
         value: Tensor | None = None
         ended: Tensor | None = None
-        for _, step in zip(track(range(len(order))), steps, strict=False):
+        for _, step in zip(track(range(num)), steps, strict=False):
             value = draw(stepper(value), *step)
             values.append(value)
             if end is not None:
                 ended = value == end if ended is None else ended | (value == end)
                 if bool(ended.all()):
-                    values += [torch.full_like(value, end)] * (len(order) - len(values))
+                    values += [torch.full_like(value, end)] * (num - len(values))
                     break
         x = torch.stack(values, 1).index_select(1, net.order.argsort())
-        return _on_grid(x, net)
+        return symbols_first(x.unflatten(1, net.grid_shape), len(net.symbol_shape), len(net.grid_shape))
 
 
-class Sequential(Strategy):
+class Incremental(Walk):
+    """Position by position through the network's stepper, which does each piece of work once."""
+
+    def stepper(self, net: CausalNet, batch: int, context: Tensor | None) -> Stepper:
+        """Return the network's."""
+        return net.stepper((batch,), context)
+
+
+class Sequential(Walk):
     """Position by position, each by a full pass of the network: slow, and right by definition."""
 
-    @torch.no_grad()
-    def __call__(
-        self,
-        net: CausalNet,
-        draw: Draw,
-        sources: Sequence[Tensor],
-        context: Tensor | None = None,
-        *,
-        end: int | None = None,
-        track: Track = iter,
-    ) -> Tensor:
-        """Draw by full passes."""
-        along = [_along(source, net) for source in sources]
-        order = net.order.tolist()
-        x = sources[0].new_zeros((len(sources[0]), net.num_positions, *net.symbol_shape))
-        for k in track(range(len(order))):
-            params = net(_on_grid(x, net), context).flatten(1, len(net.grid_shape))
-            value = draw(params[:, order[k]], *(source[:, order[k]] for source in along))
-            x = x.to(value.dtype)
-            x[:, order[k]] = value
-        return _on_grid(x, net)
+    def stepper(self, net: CausalNet, batch: int, context: Tensor | None) -> Stepper:
+        """Return one that runs the network whole."""
+        return FullPasses(net, batch, context)
 
 
 class FixedPoint(Strategy):
@@ -130,11 +125,3 @@ class FixedPoint(Strategy):
 def default_strategy(net: CausalNet, num_draws: int) -> Strategy:
     """Return the strategy that was measured to be the fastest for so many draws of such a network."""
     return FixedPoint() if net.prefers_sweep(num_draws) else Incremental()
-
-
-def _along(source: Tensor, net: CausalNet) -> Tensor:
-    return source.flatten(1, len(net.grid_shape))  # (batch, num_positions, ...)
-
-
-def _on_grid(x: Tensor, net: CausalNet) -> Tensor:
-    return symbols_first(x.unflatten(1, net.grid_shape), len(net.symbol_shape), len(net.grid_shape))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 Draw = Callable[..., Tensor]  # parameters (*lead, num_params) and sources (*lead, ...) to values (*lead, *symbol_shape)
+Stepper = Callable[[Tensor | None], Tensor]  # None, then each value drawn, to the parameters of the next position
 Track = Callable[[Iterable[int]], Iterable[int]]  # hands positions on, and may show how far the draw is
 
 
@@ -55,9 +56,19 @@ class CausalNet(nn.Module, ABC):
             context: ``(*batch', *context_shape)``, whose batch broadcasts against that of ``x``, or ``None``.
         """
 
-    @abstractmethod
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> Callable[[Tensor | None], Tensor]:
-        """Return what computes the same outputs position by position, doing each piece of work once.
+    def flat_stepper(self, batch: int, context: Tensor | None) -> Stepper:
+        """Return what computes the same outputs position by position; by default by a full pass for each.
+
+        Networks override it to do each piece of work once.
+
+        Args:
+            batch: Number of draws.
+            context: ``(batch, *context_shape)``, of a shape that has been checked, or ``None``.
+        """
+        return FullPasses(self, batch, context)
+
+    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> Stepper:
+        """Return what computes the same outputs position by position.
 
         It is called first with ``None``, then with each value just drawn, ``(*batch_shape, *symbol_shape)``, and
         returns the parameters of the next position in the order, ``(*batch_shape, num_params)``. No graph is recorded.
@@ -65,7 +76,36 @@ class CausalNet(nn.Module, ABC):
         Args:
             batch_shape: Shape of the batch to draw.
             context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
+
+        Raises:
+            ValueError: If the context is missing, superfluous or of another shape.
         """
+        self.check_context(context)
+        shape = torch.Size(batch_shape)
+        if context is not None:
+            context = context.expand(*shape, *self.context_shape).reshape(-1, *self.context_shape)
+        step = self.flat_stepper(shape.numel(), context)
+        if len(shape) == 1:
+            return step
+
+        def unflattened(value: Tensor | None) -> Tensor:
+            flat = None if value is None else value.reshape(shape.numel(), *self.symbol_shape)
+            return step(flat).reshape(*shape, self.num_params)
+
+        return unflattened
+
+    def check_context(self, context: Tensor | None) -> None:
+        """Refuse a context that is missing, superfluous or of another shape.
+
+        Raises:
+            ValueError: Saying which.
+        """
+        dim = len(self.context_shape)
+        given = () if context is None else tuple(context.shape[max(context.dim() - dim, 0) :] if dim else context.shape)
+        if (context is None) != (dim == 0) or (dim and given != self.context_shape):
+            expected = f"context of shape (*batch, {', '.join(map(str, self.context_shape))})" if dim else "no context"
+            got = None if context is None else tuple(context.shape)
+            raise ValueError(f"Expected {expected}; got {got}. Build the network with the shape of the context.")
 
     def prefers_sweep(self, num_draws: int) -> bool:
         """Whether :meth:`sweep` was measured to be faster than stepping for so many draws at once."""
@@ -101,6 +141,33 @@ class CausalNet(nn.Module, ABC):
         raise UnsettledError(
             f"Expected values that settle in {self.num_positions} passes; got values that still change."
         )
+
+
+class FullPasses:
+    """Any causal network position by position, by a full pass for each: slow, and right by definition.
+
+    Args:
+        net: The network.
+        batch: Number of draws.
+        context: ``(batch, *context_shape)`` or ``None``.
+    """
+
+    @torch.no_grad()
+    def __init__(self, net: CausalNet, batch: int, context: Tensor | None) -> None:
+        self.net, self.context, self.order = net, context, net.order.tolist()
+        self.x = next(net.parameters()).new_zeros(batch, net.num_positions, *net.symbol_shape)
+        self.position = 0
+
+    @torch.no_grad()
+    def __call__(self, value: Tensor | None = None) -> Tensor:
+        """Take the value just drawn, ``(batch, *symbol_shape)``, and return the next ``(batch, num_params)``."""
+        net, k = self.net, self.position
+        if value is not None:
+            self.x = self.x.to(value.dtype)
+            self.x[:, self.order[k - 1]] = value
+        self.position += 1
+        x = symbols_first(self.x.unflatten(1, net.grid_shape), len(net.symbol_shape), len(net.grid_shape))
+        return net(x, self.context).flatten(1, len(net.grid_shape))[:, self.order[k]]  # type: ignore[no-any-return]
 
 
 def symbols_first(x: Tensor, symbol_dim: int, grid_dim: int) -> Tensor:

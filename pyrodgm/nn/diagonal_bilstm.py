@@ -95,14 +95,9 @@ class DiagonalBiLSTM(PixelRNN):
             h = late = layer(h, late, context, self.shape[2])
         return h
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> DiagonalBiLSTMStepper:
-        """Return what computes the same outputs position by position, each unit once.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
-        """
-        return DiagonalBiLSTMStepper(self, batch_shape, context)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> DiagonalBiLSTMStepper:
+        """Return what computes the same outputs position by position, each unit once."""
+        return DiagonalBiLSTMStepper(self, batch, context)
 
 
 class DiagonalLayer(nn.Module):

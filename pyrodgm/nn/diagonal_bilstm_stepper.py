@@ -1,6 +1,5 @@
 """Draws of a Diagonal BiLSTM, pixel by pixel."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,16 +20,12 @@ class DiagonalBiLSTMStepper:
 
     Args:
         net: The network.
-        batch_shape: Shape of the batch to draw.
-        context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
+        batch: Number of draws.
+        context: ``(batch, *context_shape)`` or ``None``.
     """
 
     @torch.no_grad()
-    def __init__(self, net: "DiagonalBiLSTM", batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.batch_shape = torch.Size(batch_shape)
-        batch = self.batch_shape.numel()
-        if context is not None:
-            context = context.expand(*batch_shape, *net.context_shape).reshape(batch, *net.context_shape)
+    def __init__(self, net: "DiagonalBiLSTM", batch: int, context: Tensor | None) -> None:
         self.num_parts, self.width, self.position = net.num_parts, net.shape[2], 0
         self.rows = DiagonalRows(net, batch, context)
         top = self.rows.memory.new_ones(2, batch, 1 + 2 * net.num_channels)
@@ -54,8 +49,7 @@ class DiagonalBiLSTMStepper:
         if part == column == 0:
             self.rows.begin()
         self.position += 1
-        params = self.parts[part].params(self.places[part][column])
-        return params if len(self.batch_shape) == 1 else params.view(*self.batch_shape, params.shape[1])
+        return self.parts[part].params(self.places[part][column])
 
 
 def place(rows: DiagonalRows, part: PixelPart, column: int) -> Place:

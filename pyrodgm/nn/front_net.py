@@ -29,17 +29,9 @@ class FrontNet(PixelNet):
             slope: Columns by which each row is behind the one above; the image's width makes each pixel a front.
         """
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> FrontStepper:
-        """Return what computes the same outputs position by position, each unit once.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
-        """
-        batch = torch.Size(batch_shape).numel()
-        if context is not None:
-            context = context.expand(*batch_shape, *self.context_shape).reshape(batch, *self.context_shape)
-        return FrontStepper(self.steps(batch, context, self.shape[2]), batch_shape)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> FrontStepper:
+        """Return what computes the same outputs position by position, each unit once."""
+        return FrontStepper(self.steps(batch, context, self.shape[2]))
 
     def prefers_sweep(self, num_draws: int) -> bool:
         """A sweep does the work of all steps in fewer and larger products, whatever the number of draws."""

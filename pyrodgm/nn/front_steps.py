@@ -77,11 +77,10 @@ class FrontStepper:
 
     Args:
         steps: The network's steps, with single pixels for fronts.
-        batch_shape: Shape of the batch to draw.
     """
 
-    def __init__(self, steps: FrontSteps, batch_shape: Sequence[int]) -> None:
-        self.steps, self.batch_shape = steps, tuple(batch_shape)
+    def __init__(self, steps: FrontSteps) -> None:
+        self.steps = steps
         self.num_parts = steps.net.num_parts
         self.position = 0
 
@@ -98,5 +97,4 @@ class FrontStepper:
         if part == 0:
             steps.begin(front)
         self.position += 1
-        params = steps.params(front, part)
-        return params if len(self.batch_shape) == 1 else params.view(*self.batch_shape, params.shape[1])
+        return steps.params(front, part)

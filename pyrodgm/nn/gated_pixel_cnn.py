@@ -105,14 +105,9 @@ class GatedPixelCNN(PixelNet):
         """Return the parameters from the maps of the horizontal stack."""
         return self.last(self.hidden(h.relu()).relu_())  # type: ignore[no-any-return]
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> GatedPixelCNNStepper:
-        """Return what computes the same outputs position by position, each unit once.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
-        """
-        return GatedPixelCNNStepper(self, batch_shape, context)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> GatedPixelCNNStepper:
+        """Return what computes the same outputs position by position, each unit once."""
+        return GatedPixelCNNStepper(self, batch, context)
 
     def sweep(
         self, draw: Draw, sources: Sequence[Tensor], context: Tensor | None = None, track: Track = iter

@@ -22,16 +22,12 @@ class GatedPixelCNNStepper:
 
     Args:
         net: The network.
-        batch_shape: Shape of the batch to draw.
-        context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
+        batch: Number of draws.
+        context: ``(batch, *context_shape)`` or ``None``.
     """
 
     @torch.no_grad()
-    def __init__(self, net: "GatedPixelCNN", batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.batch_shape = torch.Size(batch_shape)
-        batch = self.batch_shape.numel()
-        if context is not None:
-            context = context.expand(*batch_shape, *net.context_shape).reshape(batch, *net.context_shape)
+    def __init__(self, net: "GatedPixelCNN", batch: int, context: Tensor | None) -> None:
         self.above = VerticalStack(net, batch, context)
         self.along = HorizontalStack(net, self.above.links)
         self.row_length = len(self.along.places)
@@ -48,8 +44,7 @@ class GatedPixelCNNStepper:
         if place == 0:
             self.above.start_row(row, self.along.image_row)
         self.position += 1
-        params = self.along.params(place)
-        return params if len(self.batch_shape) == 1 else params.view(*self.batch_shape, params.shape[-1])
+        return self.along.params(place)
 
 
 class VerticalStack:

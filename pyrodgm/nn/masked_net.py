@@ -31,14 +31,9 @@ class MaskedNet(CausalNet):
     def sorted_layers(self) -> SortedLayers:
         """Return the layers with features in the order and hidden units sorted by degree."""
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> MaskedStepper:
-        """Return what computes the same outputs feature by feature, each hidden unit once.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', context_dim)``, broadcast against ``batch_shape``.
-        """
-        return MaskedStepper(self.sorted_layers(), batch_shape, context)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> MaskedStepper:
+        """Return what computes the same outputs feature by feature, each hidden unit once."""
+        return MaskedStepper(self.sorted_layers(), batch, context)
 
     def prefers_sweep(self, num_draws: int) -> bool:
         """Whether a sweep is faster: mostly, but for many draws of few features through wide layers."""

@@ -1,6 +1,6 @@
 """Drawing through a masked network feature by feature."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -18,25 +18,22 @@ class MaskedStepper:
 
     Args:
         layers: The network's.
-        batch_shape: Shape of the batch to draw.
-        context: ``(*batch', context_dim)``, broadcast against ``batch_shape``, or ``None``.
+        batch: Number of draws.
+        context: ``(batch, context_dim)`` or ``None``.
     """
 
     @torch.no_grad()
-    def __init__(self, layers: SortedLayers, batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.batch_shape = torch.Size(batch_shape)
+    def __init__(self, layers: SortedLayers, batch: int, context: Tensor | None) -> None:
         self.num_known = layers.num_known
         self.activation: Callable[[Tensor], Tensor] = layers.activation
         if isinstance(layers.activation, nn.ReLU):
             self.activation = torch.relu_  # a module's call costs as much as this
         self.position = 0
-        batch, input_dim, num_params = self.batch_shape.numel(), layers.input_dim, layers.num_params
+        input_dim, num_params = layers.input_dim, layers.num_params
         weights = [weight.detach() for weight in layers.weights]
         biases = [bias.detach().unsqueeze(-1) for bias in layers.biases]
         if layers.context_weight is not None and context is not None:
-            width = len(weights[0])
-            projected = F.linear(context, layers.context_weight).expand(*self.batch_shape, width)
-            biases[0] = biases[0] + projected.reshape(batch, width).t()
+            biases[0] = biases[0] + F.linear(context, layers.context_weight).t()
         rows = torch.arange(num_params * input_dim, device=layers.order.device).view(num_params, input_dim)
         rows = rows[:, layers.order].t().reshape(-1)  # the parameters of one feature together, in the order
         weights[-1], biases[-1] = weights[-1][rows], biases[-1][rows]
@@ -70,4 +67,4 @@ class MaskedStepper:
         if self.direct is not None:
             params.addmm_(self.direct[k].narrow(1, 0, k), self.known[0].narrow(0, 0, k))
         self.position += 1
-        return params.t() if len(self.batch_shape) == 1 else params.t().reshape(*self.batch_shape, len(params))
+        return params.t()

@@ -111,14 +111,9 @@ class NADE(CausalNet):
         starts[:, ::BLOCK] = True
         return starts
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> "NADEStepper":
-        """Return what computes the same outputs feature by feature, in :math:`O(H)` each.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', context_dim)``, broadcast against ``batch_shape``.
-        """
-        return NADEStepper(self, batch_shape, context)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> "NADEStepper":
+        """Return what computes the same outputs feature by feature, in :math:`O(H)` each."""
+        return NADEStepper(self, batch, context)
 
 
 def block_outputs(
@@ -160,15 +155,13 @@ class NADEStepper:
 
     Args:
         net: The network.
-        batch_shape: Shape of the batch to draw.
-        context: ``(*batch', context_dim)``, broadcast against ``batch_shape``, or ``None``.
+        batch: Number of draws.
+        context: ``(batch, context_dim)`` or ``None``.
     """
 
     @torch.no_grad()
-    def __init__(self, net: NADE, batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.batch_shape = torch.Size(batch_shape)
-        first = net.first_activation(context).expand(*self.batch_shape, net.hidden_dim)
-        self.activation = first.reshape(self.batch_shape.numel(), net.hidden_dim).clone()
+    def __init__(self, net: NADE, batch: int, context: Tensor | None) -> None:
+        self.activation = net.first_activation(context).expand(batch, net.hidden_dim).clone()
         self.hidden = torch.empty_like(self.activation)
         self.in_weights = net.in_weight.detach().unbind(0)
         self.out_weights = net.out_weight.detach().mT.unbind(0)
@@ -187,5 +180,4 @@ class NADEStepper:
         else:
             torch.mul(self.activation, self.scales[k], out=self.hidden).sigmoid_()
         self.position += 1
-        params = torch.addmm(self.out_biases[k], self.hidden, self.out_weights[k])
-        return params if len(self.batch_shape) == 1 else params.reshape(*self.batch_shape, params.shape[-1])
+        return torch.addmm(self.out_biases[k], self.hidden, self.out_weights[k])

@@ -98,14 +98,9 @@ class PerConditionalMLP(CausalNet):
         params = h.transpose(0, 1).index_select(1, self.order.argsort())
         return params.reshape(*batch, self.input_dim, self.num_params)
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> "PerConditionalStepper":
-        """Return what computes the same outputs feature by feature, one network at each.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', context_dim)``, broadcast against ``batch_shape``.
-        """
-        return PerConditionalStepper(self, batch_shape, context)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> "PerConditionalStepper":
+        """Return what computes the same outputs feature by feature, one network at each."""
+        return PerConditionalStepper(self, batch, context)
 
 
 class PerConditionalStepper:
@@ -113,19 +108,16 @@ class PerConditionalStepper:
 
     Args:
         net: The network.
-        batch_shape: Shape of the batch to draw.
-        context: ``(*batch', context_dim)``, broadcast against ``batch_shape``, or ``None``.
+        batch: Number of draws.
+        context: ``(batch, context_dim)`` or ``None``.
     """
 
     @torch.no_grad()
-    def __init__(self, net: PerConditionalMLP, batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.batch_shape = torch.Size(batch_shape)
+    def __init__(self, net: PerConditionalMLP, batch: int, context: Tensor | None) -> None:
         self.activation = net.activation
-        batch = self.batch_shape.numel()
         bias = net.in_bias.detach()
         if net.context_weight is not None and context is not None:
-            flat = context.expand(*self.batch_shape, net.context_dim).reshape(batch, net.context_dim)
-            bias = bias + flat @ net.context_weight.mT  # (position, batch, above)
+            bias = bias + context @ net.context_weight.mT  # (position, batch, above)
         self.drawn = net.in_weight.new_zeros(batch, net.input_dim)
         self.in_biases = bias.unbind(0)
         self.in_weights = net.in_weight.detach().mT.unbind(0)  # each (below, above)
@@ -142,4 +134,4 @@ class PerConditionalStepper:
         for weights, biases in zip(self.weights, self.biases, strict=True):
             h = torch.addmm(biases[k], self.activation(h), weights[k])
         self.position += 1
-        return h if len(self.batch_shape) == 1 else h.reshape(*self.batch_shape, h.shape[-1])
+        return h

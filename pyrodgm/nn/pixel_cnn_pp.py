@@ -105,15 +105,9 @@ class PixelCNNPlusPlus(PixelNet):
             contexts.append(F.avg_pool2d(contexts[-1], 2, ceil_mode=True))
         return list(contexts)
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> PixelCNNPlusPlusStepper:
-        """Return what computes the same outputs pixel by pixel, each unit once.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
-        """
-        self.check_context(context)
-        return PixelCNNPlusPlusStepper(self, batch_shape, context)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> PixelCNNPlusPlusStepper:
+        """Return what computes the same outputs pixel by pixel, each unit once."""
+        return PixelCNNPlusPlusStepper(self, batch, context)
 
     def prefers_sweep(self, num_draws: int) -> bool:
         """Whether few binary images are drawn: rows of many levels settle slowly, and passes cost by the draw."""

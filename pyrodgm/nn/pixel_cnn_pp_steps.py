@@ -84,16 +84,12 @@ class PixelCNNPlusPlusStepper:
 
     Args:
         net: The network.
-        batch_shape: Shape of the batch to draw.
-        context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
+        batch: Number of draws.
+        context: ``(batch, *context_shape)`` or ``None``.
     """
 
-    def __init__(self, net: "PixelCNNPlusPlus", batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.batch_shape = torch.Size(batch_shape)
+    def __init__(self, net: "PixelCNNPlusPlus", batch: int, context: Tensor | None) -> None:
         self.channels, _, self.width = net.shape
-        batch = self.batch_shape.numel()
-        if context is not None:
-            context = context.expand(*self.batch_shape, *net.context_shape).reshape(batch, *net.context_shape)
         self.rows = PixelCNNPlusPlusRows(net, batch, context)
         self.batch, self.position = batch, 0
 
@@ -105,8 +101,7 @@ class PixelCNNPlusPlusStepper:
         if column == 0:
             self.rows.begin()
         self.position += 1
-        params = self.rows.params(column)
-        return params if len(self.batch_shape) == 1 else params.reshape(*self.batch_shape, -1)
+        return self.rows.params(column)
 
 
 @torch.no_grad()

@@ -85,19 +85,6 @@ class PixelNet(CausalNet):
         """Return values 0 .. num_levels - 1 on the interval [-1, 1], in the parameters' dtype."""
         return x.to(next(self.parameters()).dtype) * (2 / (self.num_levels - 1)) - 1
 
-    def check_context(self, context: Tensor | None) -> None:
-        """Refuse a context that is missing, superfluous or of another shape.
-
-        Raises:
-            ValueError: Saying which.
-        """
-        dim = len(self.context_shape)
-        given = () if context is None else tuple(context.shape[max(context.dim() - dim, 0) :] if dim else context.shape)
-        if (context is None) != (dim == 0) or (dim and given != self.context_shape):
-            expected = f"context of shape (*batch, {', '.join(map(str, self.context_shape))})" if dim else "no context"
-            got = None if context is None else tuple(context.shape)
-            raise ValueError(f"Expected {expected}; got {got}. Build the network with the shape of the context.")
-
 
 class ContextLayer(nn.Module):
     """Projects a context to biases of several layers at once: one for the whole image, or one for each pixel.

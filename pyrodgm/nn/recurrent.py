@@ -1,6 +1,6 @@
 """A recurrent causal network over a sequence, whose state a stepper carries on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -90,29 +90,21 @@ class Recurrent(CausalNet):
         params: Tensor = self.output(F.dropout(h, self.dropout, self.training))
         return params.reshape(*batch, self.max_length, self.num_params)
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> "RecurrentStepper":
-        """Return what computes the same outputs position by position, carrying the state.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', context_dim)``, broadcast against ``batch_shape``.
-        """
-        return RecurrentStepper(self, batch_shape, context)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> "RecurrentStepper":
+        """Return what computes the same outputs position by position, carrying the state."""
+        return RecurrentStepper(self, batch, context)
 
 
 class RecurrentStepper:
     """One walk along a sequence; called first with ``None``, then with each symbol. No graph is recorded."""
 
     @torch.no_grad()
-    def __init__(self, net: Recurrent, batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.batch_shape = torch.Size(batch_shape)
-        num, layers = self.batch_shape.numel(), net.layers
-        if context is not None:
-            context = context.expand(*self.batch_shape, net.context_dim).reshape(num, net.context_dim)
-        self.input = net.input.stepper(num, context)
+    def __init__(self, net: Recurrent, batch: int, context: Tensor | None) -> None:
+        layers = net.layers
+        self.input = net.input.stepper(batch, context)
         self.cell = CELLS[type(layers)]
         self.weights = [[weight.detach() for weight in layer] for layer in layers.all_weights]
-        zeros = net.output.weight.new_zeros(num, layers.hidden_size)
+        zeros = net.output.weight.new_zeros(batch, layers.hidden_size)
         self.states: list[Tensor | tuple[Tensor, Tensor]] = [
             (zeros, zeros) if isinstance(layers, nn.LSTM) else zeros for _ in self.weights
         ]
@@ -125,8 +117,7 @@ class RecurrentStepper:
             state = self.cell(h, self.states[layer], *weights)
             self.states[layer] = state
             h = state if isinstance(state, Tensor) else state[0]
-        params = F.linear(h, *self.output)
-        return params if len(self.batch_shape) == 1 else params.reshape(*self.batch_shape, params.shape[-1])
+        return F.linear(h, *self.output)
 
 
 @torch.no_grad()

@@ -1,7 +1,6 @@
 """A decoder-only transformer over a sequence, with a stepper that keeps keys and values."""
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -114,14 +113,9 @@ class Transformer(CausalNet):
         params: Tensor = self.output(self.norm(h))
         return params.reshape(*batch, self.max_length, self.num_params)
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> TransformerStepper:
-        """Return what computes the same outputs position by position, keeping the keys and values of earlier ones.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', context_dim)``, broadcast against ``batch_shape``.
-        """
-        return TransformerStepper(self, batch_shape, context)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> TransformerStepper:
+        """Return what computes the same outputs position by position, keeping the keys and values of earlier ones."""
+        return TransformerStepper(self, batch, context)
 
 
 class TransformerBlock(nn.Module):

@@ -1,6 +1,5 @@
 """One walk through a transformer, a symbol at a time."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -19,17 +18,13 @@ class TransformerStepper:
     """
 
     @torch.no_grad()
-    def __init__(self, net: "Transformer", batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.batch_shape = torch.Size(batch_shape)
-        num = self.batch_shape.numel()
-        if context is not None:
-            context = context.expand(*self.batch_shape, net.context_dim).reshape(num, net.context_dim)
-        self.input = net.input.stepper(num, context)
+    def __init__(self, net: "Transformer", batch: int, context: Tensor | None) -> None:
+        self.input = net.input.stepper(batch, context)
         self.positions = None if net.positions is None else net.positions.detach().unbind(0)
         self.norm = scale_and_shift(net.norm)
         self.output = net.output.weight.detach().t().contiguous(), net.output.bias.detach()
         self.blocks = [
-            BlockStepper(cast("TransformerBlock", block), net.turns, num, net.max_length) for block in net.blocks
+            BlockStepper(cast("TransformerBlock", block), net.turns, batch, net.max_length) for block in net.blocks
         ]
         self.position = 0
 
@@ -42,8 +37,7 @@ class TransformerStepper:
             block(h, self.position)
         self.position += 1
         weight, bias = self.output
-        params = torch.addmm(bias, torch.layer_norm(h, h.shape[1:], *self.norm), weight)
-        return params if len(self.batch_shape) == 1 else params.reshape(*self.batch_shape, params.shape[-1])
+        return torch.addmm(bias, torch.layer_norm(h, h.shape[1:], *self.norm), weight)
 
 
 class BlockStepper:

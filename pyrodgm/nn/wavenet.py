@@ -148,14 +148,9 @@ class WaveNet(CausalNet):
                 "Build the network with context_dim as the context is."
             )
 
-    def stepper(self, batch_shape: Sequence[int], context: Tensor | None = None) -> WaveNetStepper:
-        """Return what computes the same outputs sample by sample, each unit once.
-
-        Args:
-            batch_shape: Shape of the batch to draw.
-            context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``.
-        """
-        return WaveNetStepper(self, batch_shape, context)
+    def flat_stepper(self, batch: int, context: Tensor | None) -> WaveNetStepper:
+        """Return what computes the same outputs sample by sample, each unit once."""
+        return WaveNetStepper(self, batch, context)
 
 
 class WaveNetLayer(nn.Module):

@@ -1,6 +1,5 @@
 """One walk through a WaveNet, a sample at a time."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,51 +19,49 @@ class WaveNetStepper:
 
     Args:
         net: The network.
-        batch_shape: Shape of the batch to draw.
-        context: ``(*batch', *context_shape)``, broadcast against ``batch_shape``, or ``None``.
+        batch: Number of draws.
+        context: ``(batch, *context_shape)`` or ``None``.
 
     References:
         Paine and others (2016), Fast Wavenet Generation Algorithm, https://arxiv.org/abs/1611.09482 (the rings)
     """
 
     @torch.no_grad()
-    def __init__(self, net: "WaveNet", batch_shape: Sequence[int], context: Tensor | None) -> None:
-        self.batch_shape = torch.Size(batch_shape)
+    def __init__(self, net: "WaveNet", batch: int, context: Tensor | None) -> None:
         self.position = 0
-        num, layers, channels, (length,) = self.batch_shape.numel(), net.gated_layers, net.num_channels, net.grid_shape
+        layers, channels, (length,) = net.gated_layers, net.num_channels, net.grid_shape
         slope, start = net.scale
         self.frequencies = net.waves.weight.t() * slope
         self.phases = net.waves.bias + net.waves.weight[:, 0] * start
-        self.sample = self.phases.new_zeros(self.batch_shape)
-        self.column = self.sample.view(num, 1)
+        self.sample = self.phases.new_zeros(batch)
+        self.column = self.sample.view(batch, 1)
         halves = torch.ones_like(layers[0].gates.bias)
         halves[channels:] = 0.5
         weights = torch.stack([layer.gates.weight.t() for layer in layers]) * halves  # (layers, 2C, 2C), past first
         bias = torch.stack([layer.gates.bias for layer in layers]) * halves
         self.past_weights = weights[:, :channels].contiguous()
-        self.base = bias.unsqueeze(1).repeat(1, num, 1)  # the gates without their inputs, (layers, num, 2C)
+        self.base = bias.unsqueeze(1).repeat(1, batch, 1)  # the gates without their inputs, (layers, batch, 2C)
         self.series: tuple[Tensor, ...] | None = None
         if context is not None:
             linears = [layer.context for layer in layers if layer.context is not None]
             self.context_weights = torch.stack([linear.weight.t() for linear in linears]) * halves  # (layers, k, 2C)
-            context = context.to(bias.dtype).expand(*self.batch_shape, *net.context_shape)
-            context = context.reshape(num, *net.context_shape)
+            context = context.to(bias.dtype)
             if len(net.context_shape) == 1:
                 self.base += context @ self.context_weights
             else:
-                series = context.permute(2, 0, 1).contiguous()  # (length, num, k)
+                series = context.permute(2, 0, 1).contiguous()  # (length, batch, k)
                 self.series = series.unsqueeze(1).expand(-1, len(layers), -1, -1).unbind(0)
                 self.bias = self.base.clone()
 
         sizes = torch.tensor([min(layer.dilation, length) for layer in layers])
         slots = sizes.cumsum(0) - sizes + torch.arange(length)[:, None] % sizes  # (length, layers), in the rings
         self.slots = slots.to(bias.device).unbind(0)
-        self.rings = bias.new_zeros(int(sizes.sum()), num, channels)
-        self.past = bias.new_zeros(len(layers), num, channels)
+        self.rings = bias.new_zeros(int(sizes.sum()), batch, channels)
+        self.past = bias.new_zeros(len(layers), batch, channels)
         self.gates = torch.zeros_like(self.base)
-        self.inputs = bias.new_zeros(len(layers), num, channels)
-        outputs = bias.new_zeros(num, len(layers), channels)  # of the gates; all layers together enter the skip sum
-        self.outputs = outputs.view(num, len(layers) * channels)
+        self.inputs = bias.new_zeros(len(layers), batch, channels)
+        outputs = bias.new_zeros(batch, len(layers), channels)  # of the gates; all layers together enter the skip sum
+        self.outputs = outputs.view(batch, len(layers) * channels)
         self.first = self.inputs[0]
         residuals = [layer.residual.weight.t() / 2 for layer in layers if layer.residual is not None]
         self.layers = list(
@@ -103,5 +100,4 @@ class WaveNetStepper:
         self.rings.index_copy_(0, slots, self.inputs)
         self.position += 1
         skip = torch.addmm(self.skip_bias, self.outputs, self.skip).relu_()
-        params = torch.addmm(self.output[0], torch.addmm(self.hidden[0], skip, self.hidden[1]).relu_(), self.output[1])
-        return params if len(self.batch_shape) == 1 else params.reshape(*self.batch_shape, params.shape[-1])
+        return torch.addmm(self.output[0], torch.addmm(self.hidden[0], skip, self.hidden[1]).relu_(), self.output[1])

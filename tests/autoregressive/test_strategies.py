@@ -109,10 +109,10 @@ class Ends(CausalNet):
     def forward(self, x, context=None):
         return self.logits.expand(*x.shape[:-1], 6, 9)
 
-    def stepper(self, batch_shape, context=None):
+    def flat_stepper(self, batch, context=None):
         def step(value):
             self.num_steps += 1
-            return self.logits[self.num_steps - 1].expand(*batch_shape, 9)
+            return self.logits[self.num_steps - 1].expand(batch, 9)
 
         return step
 
@@ -150,3 +150,10 @@ def test_a_bar_appears_only_after_a_while(capsys, monkeypatch):
 
 def test_draw_events_takes_any_causal_net():
     assert draw_events(Ends(), heads.Categorical(9), (2, 3)).shape == (2, 3, 6)
+
+
+def test_a_network_needs_no_stepper_of_its_own():
+    class Forward(nn.MaskedMLP):
+        flat_stepper = CausalNet.flat_stepper
+
+    testing.check_causal_net(Forward(4, 3, hidden_dims=(8,), context_dim=2, order=torch.tensor([2, 0, 3, 1])))
