@@ -17,6 +17,11 @@ class Head(ABC):
 
     Args:
         event_shape: Shape of one draw; an int is the shape of a vector, ``()`` that of one variable.
+
+    Attributes:
+        event_shape: Shape of one draw.
+        event_dim: Number of its dimensions.
+        num_variables: Number of scalar variables of one draw.
     """
 
     def __init__(self, event_shape: int | Sequence[int] = ()) -> None:
@@ -24,6 +29,7 @@ class Head(ABC):
         if any(size < 1 for size in shape):
             raise ValueError(f"Expected event_shape of positive sizes; got {shape}. Name the shape of one draw.")
         self.event_shape = torch.Size(shape)
+        self.num_variables, self.event_dim = math.prod(shape), len(shape)
 
     @property
     @abstractmethod
@@ -74,16 +80,6 @@ class Head(ABC):
     def noise_shape(self) -> torch.Size:
         """Shape of the noise of one event; by default that of the event."""
         return self.event_shape
-
-    @property
-    def num_variables(self) -> int:
-        """Number of scalar variables of one event."""
-        return math.prod(self.event_shape)
-
-    @property
-    def event_dim(self) -> int:
-        """Number of dimensions of one event."""
-        return len(self.event_shape)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(event_shape={tuple(self.event_shape)})"
