@@ -295,10 +295,12 @@ def imports_for_typing(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def public_names(tree: ast.Module) -> list[str]:
-    """Return a module's ``__all__``."""
+    """Return what a module's ``__all__`` names itself; what it hands on from another package stands there."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "__all__" for t in node.targets):
-            return [name for name in ast.literal_eval(node.value) if not name.startswith("__")]
+            elements = node.value.elts if isinstance(node.value, (ast.List, ast.Tuple)) else []
+            names = [ast.literal_eval(element) for element in elements if not isinstance(element, ast.Starred)]
+            return [name for name in names if not name.startswith("__")]
     return []
 
 
