@@ -177,3 +177,14 @@ def write(path: Path, text: str) -> None:
     """Write a file, with its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def test_the_page_of_the_design_is_true() -> None:
+    """Its line of imports is the one that is checked, and its table names every folder."""
+    page = (ROOT / "docs" / "design.md").read_text()
+    folders = {path.stem for path in (ROOT / "pyrodgm").iterdir() if path.stem in architecture.RANK}
+    layers = [{*layer} & folders for layer in architecture.LAYERS]
+    (line,) = (line for line in page.splitlines() if line.startswith("heads, distributions"))
+    assert [set(layer.split(", ")) for layer in line.split(" <- ")] == [layer for layer in layers if layer]
+    table = "\n".join(line for line in page.splitlines() if line.startswith("| `"))
+    assert all(f"`{name}" in table for name in folders | architecture.LEAVES)

@@ -31,7 +31,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 def test_the_skeletons_run_and_keep_the_contracts(load: Callable[[str], ModuleType]) -> None:
     assert all("\ntesting.check_" in skeleton for skeleton in SKELETONS)
     page = load("\n".join(SKELETONS))
-    assert {"SinhArcsinh", "Laplace", "TwoLayerVAE"} <= set(vars(page))
+    assert {"SinhArcsinh", "Laplace", "MovingAverages", "TwoLayerVAE"} <= set(vars(page))
 
 
 def test_a_wrong_skeleton_is_caught(load: Callable[[str], ModuleType]) -> None:
