@@ -5,11 +5,11 @@ from functools import partial
 import torch
 
 from pyrodgm.heads.head import Head
-from pyrodgm.testing.expectations import BATCHES, expect, expect_error
+from pyrodgm.testing.expectations import BATCHES, close, expect, expect_error
 
 
 def check_head(head: Head) -> None:
-    """Shapes for every batch, draws from noise equal for equal noise and distributed as the distribution says."""
+    """Shapes for every batch, one ``log_prob``, draws that are equal for equal noise and distributed as they should."""
     for batch in BATCHES:
         params = torch.randn(*batch, head.num_params)
         distribution = head(params)
@@ -19,7 +19,9 @@ def check_head(head: Head) -> None:
         draw = head.from_noise(params, noise)
         expect(torch.equal(draw, head.from_noise(params, noise)), "equal noise gives unequal draws")
         expect(draw.shape == batch + head.event_shape, f"draw of shape {draw.shape}")
-        expect(distribution.log_prob(draw).shape == batch, "log_prob of another shape than the batch")
+        log_prob = distribution.log_prob(draw)
+        expect(log_prob.shape == batch, "log_prob of another shape than the batch")
+        close(head.log_prob(params, draw), log_prob, "log_prob of the head and of its distribution", tolerance=1e-4)
     params = torch.randn(head.num_params).expand(20000, -1)
     ours = head.from_noise(params, head.noise((20000,), dtype=params.dtype)).double()
     theirs = head(params).sample().double()
