@@ -72,11 +72,15 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--name", default="evaluation", help="stem of the files written (evaluation)")
     evaluate.set_defaults(run_command=run_evaluate)
 
-    sample = commands.add_parser("sample", help="draw from a run: samples.png and samples.npy")
+    sample = commands.add_parser(
+        "sample", help="draw from a run: samples.npy, and samples.png of pictures or samples.txt of text"
+    )
     sample.add_argument("run", metavar="RUN")
     sample.add_argument("--num", type=int, default=64, help="number of draws (64)")
     sample.add_argument("--seed", type=int, default=0)
-    sample.add_argument("--root", help="folder of the data; only asked for the shape of a picture")
+    sample.add_argument(
+        "--root", help="folder of the data; only asked for the shape of a picture, or the characters of a text"
+    )
     sample.set_defaults(run_command=run_sample)
 
     compare = commands.add_parser("compare", help="a table of evaluated runs, with paired differences to the first")
@@ -201,10 +205,13 @@ def run_sample(options: argparse.Namespace) -> None:
     buffer = io.BytesIO()
     np.save(buffer, x.numpy(), allow_pickle=False)
     written = [write_whole(folder / "samples.npy", lambda file: file.write(buffer.getvalue()))]
-    shape = load_data(read_config(folder / "config.yaml"), root=options.root).shape
-    if len(shape) == 3:
-        plots.samples_grid(x, shape, folder / "samples.png")
+    splits = load_data(read_config(folder / "config.yaml"), root=options.root)
+    if len(splits.shape) == 3:
+        plots.samples_grid(x, splits.shape, folder / "samples.png")
         written.append(folder / "samples.png")
+    if splits.characters is not None:
+        text = "\n\n----\n\n".join(splits.characters.decode(tokens) for tokens in x)
+        written.append(write_whole(folder / "samples.txt", lambda file: file.write(text.encode())))
     make_console().print(f"{options.num} draws in {' and '.join(map(str, written))}", highlight=False, soft_wrap=True)
 
 

@@ -82,6 +82,16 @@ def test_fit_evaluate_sample_compare(call: Callable[..., Said], recipe: Path, tm
     assert np.load(runs[0] / "samples.npy").shape == (5, 64)
 
 
+def test_draws_of_a_text_are_written_as_text(call: Callable[..., Said], tmp_path: Path, data_root: Path) -> None:
+    settings = ["--data.length", 16, "--data.stride", 5000, "--data.root", data_root]
+    settings += ["--model.conditional.max_length", 16, "--model.conditional.hidden_dim", 8]
+    code, _, err = call("fit", RECIPES / "shakespeare_char_rnn.yaml", "--out", tmp_path / "run", *TINY, *settings)
+    assert code == 0, err
+    assert call("sample", tmp_path / "run", "--num", 3)[0] == 0
+    parts = (tmp_path / "run" / "samples.txt").read_text().split("\n\n----\n\n")
+    assert [len(part) for part in parts] == [16, 16, 16]
+
+
 def test_other_test_data_are_not_paired(call: Callable[..., Said], recipe: Path, tmp_path: Path) -> None:
     call("fit", recipe, "--out", tmp_path / "a", *TINY)
     call("fit", recipe, "--out", tmp_path / "b", *TINY, "--data.seed", 5)
