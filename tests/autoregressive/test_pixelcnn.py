@@ -1,4 +1,4 @@
-"""PixelCNN: equal draws, probabilities that sum to one, its field of view with the blind spot, and little work."""
+"""PixelCNN: its field of view with the blind spot, and little work. More in test_image_models.py."""
 
 import copy
 
@@ -7,34 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from pyrodgm import autoregressive as ar
-from pyrodgm import heads, nn, testing
+from pyrodgm import nn, testing
 from pyrodgm.testing.networks import dependencies
-from tests.autoregressive import pixel_rnn_checks as checks
-
-
-@pytest.mark.parametrize("name", checks.MODELS)
-@pytest.mark.parametrize("num", [1, 5])
-def test_strategies_draw_alike(name, num):
-    checks.check_model(ar.pixelcnn, name, num)
-
-
-def test_strategies_draw_alike_after_training():
-    model = ar.pixelcnn((1, 4, 6), num_layers=3, num_channels=8, kernel_sizes=(3, 3))
-    assert checks.train(model) < 0.5 * 24 * 0.69  # it has learned something: chance is 24 log 2
-    checks.check_draws_agree(model, (20,))
-
-
-@pytest.mark.parametrize(
-    ("shape", "settings"),
-    [((1, 2, 4), {}), ((3, 2, 2), {}), ((3, 2, 2), {"head": heads.DiscretizedLogisticMixture(2, 2, 3)})],
-)
-def test_probabilities_of_all_images_sum_to_one(shape, settings):
-    checks.check_sum(ar.pixelcnn(shape, 2, num_layers=2, num_channels=4, **settings), torch.randn(2))
-
-
-def test_stepping_in_float32_equals_the_full_pass():
-    net = ar.pixelcnn((3, 5, 7), 2, num_levels=256, num_layers=3, num_channels=9).net
-    checks.check_float32_steps(net, 256, torch.randn(6, 2))
 
 
 @pytest.mark.parametrize(("num_layers", "kernel_sizes"), [(1, (5, 3)), (3, (3, 3)), (3, (5, 3)), (2, (5, 5))])
@@ -85,17 +59,3 @@ def test_masks_are_never_written_into_the_weights():
         assert torch.equal(value, before[name])
         assert (value != 0).all()
     assert not any("mask" in name for name in before)
-
-
-def test_the_lower_half_is_completed():
-    model = testing.perturb(ar.pixelcnn((3, 4, 5), num_levels=4, num_layers=2, num_channels=6), 0.2)
-    x = torch.randint(4, (7, 3, 4, 5))
-    known = torch.arange(4).view(4, 1).expand(3, 4, 5) < 2
-    draws = []
-    for strategy in (ar.Incremental(), ar.FixedPoint(), ar.Sequential()):
-        torch.manual_seed(1)
-        draws.append(model.sample((7,), condition_on=x, mask=known, strategy=strategy))
-    assert torch.equal(draws[0][:, :, :2], x[:, :, :2])
-    assert not torch.equal(draws[0][:, :, 2:], x[:, :, 2:])
-    assert torch.equal(draws[0], draws[1])
-    assert torch.equal(draws[0], draws[2])

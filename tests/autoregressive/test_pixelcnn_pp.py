@@ -9,7 +9,7 @@ from pyrodgm import autoregressive as ar
 from pyrodgm import heads, nn, testing
 from pyrodgm.nn.shifted_conv import ShiftedConv2d
 from pyrodgm.testing.networks import dependencies
-from tests.autoregressive.pixel_rnn_checks import check_draws_agree, check_float32_steps, check_sum, train
+from tests.autoregressive.image_checks import check_draws_agree, check_float32_steps, check_sum, train
 from tests.benchmarks.plain_pixel_cnn_pp import plain_pixel_cnn_pp
 
 TINY = {"num_channels": 4, "num_blocks": 1}

@@ -1,44 +1,19 @@
-"""Row LSTM: equal draws, probabilities that sum to one, its field of view, and one row by hand."""
+"""Row LSTM: its field of view, one row by hand, and little work. More in test_image_models.py."""
 
 import pytest
 import torch
 
 from pyrodgm import autoregressive as ar
-from pyrodgm import heads, nn, testing
+from pyrodgm import nn, testing
 from pyrodgm.testing.networks import dependencies
-from tests.autoregressive import pixel_rnn_checks as checks
+from tests.autoregressive import image_checks as checks
 from tests.benchmarks.plain_pixel_rnn import plain_row_lstm
-
-
-@pytest.mark.parametrize("name", checks.MODELS)
-@pytest.mark.parametrize("num", [1, 5])
-def test_strategies_draw_alike(name, num):
-    checks.check_model(ar.row_lstm, name, num)
 
 
 def test_strategies_draw_alike_with_a_wide_kernel():
     model = testing.perturb(ar.row_lstm((1, 4, 11), num_layers=2, num_channels=4, kernel_size=9), 0.2)
     assert model.net.slope == 5
     checks.check_draws_agree(model, (3,))
-
-
-def test_strategies_draw_alike_after_training():
-    model = ar.row_lstm((1, 4, 6), num_layers=2, num_channels=8)
-    assert checks.train(model) < 0.5 * 24 * 0.69  # it has learned something: chance is 24 log 2
-    checks.check_draws_agree(model, (20,))
-
-
-@pytest.mark.parametrize(
-    ("shape", "settings"),
-    [((1, 2, 4), {}), ((3, 2, 2), {}), ((3, 2, 2), {"head": heads.DiscretizedLogisticMixture(2, 2, 3)})],
-)
-def test_probabilities_of_all_images_sum_to_one(shape, settings):
-    checks.check_sum(ar.row_lstm(shape, 2, num_layers=2, num_channels=4, **settings), torch.randn(2))
-
-
-def test_stepping_in_float32_equals_the_full_pass():
-    net = ar.row_lstm((3, 5, 7), 2, num_levels=256, num_layers=3, num_channels=9).net
-    checks.check_float32_steps(net, 256, torch.randn(6, 2))
 
 
 @pytest.mark.parametrize(("num_layers", "kernel_size"), [(1, 3), (2, 3), (1, 5)])
@@ -91,13 +66,3 @@ def test_a_draw_is_as_much_work_as_a_pass():
     for strategy in (ar.FixedPoint(), ar.Incremental()):
         assert checks.work_of_a_draw(model, strategy) < 1.25
     assert model.net.prefers_sweep(1)
-
-
-def test_completion_keeps_what_is_known():
-    model = testing.perturb(ar.row_lstm((1, 4, 6), num_layers=1, num_channels=4))
-    known = torch.rand(5, 1, 4, 6).round()
-    mask = torch.zeros(4, 6, dtype=torch.bool)
-    mask[:2] = True
-    for strategy in checks.STRATEGIES:
-        drawn = model.sample((5,), condition_on=known, mask=mask, strategy=strategy)
-        assert torch.equal(drawn[:, :, :2], known[:, :, :2])
