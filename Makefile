@@ -37,6 +37,7 @@ results: $(VENV)/.train  ## fit and evaluate every recipe (RECIPES="a b" for som
 	  [ -f $$run/model.safetensors ] || $(BIN)/pyrodgm fit recipes/$$name.yaml --out $$run; \
 	  $(BIN)/pyrodgm evaluate $$run; \
 	done
+	@$(BIN)/python -m tests.results.autoregressive_draws --out docs/results/draws
 	@for table in $(TABLES); do $(BIN)/python -m tests.results.$$table --out docs/results/$$table.md; done
 
 clean:  ## remove what is built, but for the environment and the runs
