@@ -68,7 +68,7 @@ SECTIONS = (
         "far longer trainings on GPUs. The goal of 87 nats is for the best image model.",
         "![16 draws of each model, in the order of the table](draws/mnist.png)\n\n"
         "MADE has sigmoid units, direct connections and weight decay. With ReLU units and none of the rest it stood at "
-        "100.3 nats with one hidden layer, at 104.9 with two, and at 129.1 with two and 32 masks (validation pictures).",
+        "100.3 nats with one hidden layer, at 104.9 with two, and at 129.1 with two and 32 masks (validation).",
     ),
     Section(
         "CIFAR, the first 4,000 pictures",
