@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from pyrodgm import flows, nn, testing
+from pyrodgm import Embedded, flows, nn, testing
 from pyrodgm.testing.networks import dependencies
 
 MATRICES = [torch.tensor(bits).reshape(3, 3) for bits in itertools.product([0, 1], repeat=9)]
@@ -98,3 +98,15 @@ def test_initialize_standardizes():
         assert (z.mean(0).abs() < 0.1).all()
         assert ((z.std(0) - 1).abs() < 0.1).all()
         assert flow().log_prob(x).mean() > before
+
+
+def test_an_embedded_flow_is_initialized_given_its_features():
+    context = torch.randn(1000, 3)
+    x = 5 + torch.tensor([0.1, 3.0]) * torch.randn(1000, 2)
+    embedded = Embedded(nn.MLP(3, 4, hidden_dims=(8,)), flows.maf(2, 4))
+    before = embedded(context).log_prob(x).mean()
+    embedded.initialize(x, context)
+    z = embedded.conditional.bijection.inverse_and_ladj(x, embedded.net(context))[0].detach()
+    assert (z.mean(0).abs() < 0.3).all()
+    assert ((z.std(0) - 1).abs() < 0.3).all()
+    assert embedded(context).log_prob(x).mean() > before
