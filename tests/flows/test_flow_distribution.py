@@ -241,3 +241,17 @@ def test_standard_normal_equals_pyros():
     torch.testing.assert_close(ours.variance, theirs.variance)
     assert Fixed(distributions.StandardNormal(3)).float()().sample().dtype == torch.float32
     assert models.Density(Fixed(distributions.StandardNormal(3))).sample(4).shape == (4, 3)
+
+
+@pytest.mark.parametrize("build", [flows.maf, flows.realnvp])
+def test_the_density_of_a_draw_costs_no_inverse(build, monkeypatch):
+    flow = perturb(build(3))
+    distribution = flow()
+    x = distribution.rsample((5,))
+    expected = flow().log_prob(x.clone())
+
+    def inverse(*args):
+        raise AssertionError("an inverse for what was just drawn")
+
+    monkeypatch.setattr(flow.bijection, "inverse_and_ladj", inverse)
+    torch.testing.assert_close(distribution.log_prob(x), expected)

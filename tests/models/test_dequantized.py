@@ -362,3 +362,9 @@ def test_refused(name):
     call, message = REFUSED[name]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_draw_at_the_upper_end_is_the_last_level():
+    # A sigmoid in single precision is one where its argument is large.
+    model = models.Dequantized(Fixed(dist.Delta(torch.ones(3), event_dim=1)), num_levels=4)
+    assert model.sample(2).tolist() == [[3.0] * 3] * 2
