@@ -34,8 +34,8 @@ bench: $(VENV)/.bench $(VENV)/.dev  ## measure the speed beside the peers, into 
 results: $(VENV)/.train  ## fit and evaluate every recipe (RECIPES="a b" for some), into runs/results; then the tables
 	@set -e; for name in $(RECIPES); do \
 	  run=runs/results/$$name; \
-	  [ -f $$run/model.safetensors ] || $(BIN)/pyrodgm fit recipes/$$name.yaml --out $$run; \
-	  $(BIN)/pyrodgm evaluate $$run; \
+	  $(BIN)/pyrodgm fit recipes/$$name.yaml --out $$run; \
+	  [ -f $$run/evaluation.json ] || $(BIN)/pyrodgm evaluate $$run; \
 	done
 	@$(BIN)/python -m tests.results.autoregressive_draws --out docs/results/draws
 	@for table in $(TABLES); do $(BIN)/python -m tests.results.$$table --out docs/results/$$table.md; done

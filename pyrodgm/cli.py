@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; those of the process by default.
 
     Returns:
-        The exit code: 0, or 2 after an error of the user's, said in one line.
+        The exit code: 0, or 2 after an error of the user's, said in one line, or 130 after Ctrl-C.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = make_parser()
@@ -79,7 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     sample.add_argument("--num", type=int, default=64, help="number of draws (64)")
     sample.add_argument("--seed", type=int, default=0)
     sample.add_argument(
-        "--root", help="folder of the data; only asked for the shape of a picture, or the characters of a text"
+        "--root", help="folder of the data: the shape of a picture, the characters of a text, the contexts of the draws"
     )
     sample.set_defaults(run_command=run_sample)
 
@@ -118,9 +118,9 @@ def run_fit(options: argparse.Namespace) -> None:
 
     from pyrodgm import train
     from pyrodgm.train.config import find_recipe, override, read_config, with_data_root
-    from pyrodgm.train.evaluate import load_data
+    from pyrodgm.train.evaluate import build_data
     from pyrodgm.train.files import read_json
-    from pyrodgm.train.fit import check_trainer, finished, split_settings, start_or_go_on
+    from pyrodgm.train.fit import check_folder, check_trainer, finished, split_settings
 
     console = make_console()
     path = find_recipe(options.recipe)
@@ -128,13 +128,13 @@ def run_fit(options: argparse.Namespace) -> None:
     split_settings(config["training"])
     check_trainer(config["trainer"])
     folder = Path(options.out)
+    check_folder(folder, config)
     if finished(folder):
-        start_or_go_on(folder, config)
         console.print(f"{folder} is finished already", highlight=False, soft_wrap=True)
         print_fit(console, folder, read_json(folder / "fit.json"))
         return
     pyro.set_rng_seed(config["seed"])
-    splits = load_data({"data": config["data"]}, root=data_root(config))
+    splits = build_data(config["data"])  # its root is settled: an override before PYRODGM_DATA before the recipe
     model = train.build(config["model"], where="model")
     console.print(
         f"{path.stem}: {splits.name}, {len(splits.train.x)} rows, into {folder}", highlight=False, soft_wrap=True
@@ -142,11 +142,6 @@ def run_fit(options: argparse.Namespace) -> None:
     sections = {key: config[key] for key in ("training", "trainer", "seed")}
     result = train.fit(model, splits, folder, config=config, console=console, **sections)
     print_fit(console, folder, result)
-
-
-def data_root(config: dict[str, Any]) -> str | None:
-    """Return the data root that a resolved configuration settled on."""
-    return (config["data"].get("init_args") or {}).get("root") if isinstance(config["data"], dict) else None
 
 
 def print_fit(console: "Console", folder: Path, result: dict[str, Any]) -> None:
@@ -191,6 +186,7 @@ def run_sample(options: argparse.Namespace) -> None:
 
     import numpy as np
     import pyro
+    import torch
 
     from pyrodgm import plots, train
     from pyrodgm.train.config import read_config
@@ -200,12 +196,15 @@ def run_sample(options: argparse.Namespace) -> None:
     check_positive(options, "num")
     folder = Path(options.run)
     model = train.load(folder)
+    splits = load_data(read_config(folder / "config.yaml"), root=options.root)
+    context = splits.test.context
+    if context is not None:
+        context = context[torch.arange(options.num) % len(context)]  # again from the first where there are fewer
     pyro.set_rng_seed(options.seed)
-    x = model.sample(options.num)
+    x = model.sample(options.num, context)
     buffer = io.BytesIO()
     np.save(buffer, x.numpy(), allow_pickle=False)
     written = [write_whole(folder / "samples.npy", lambda file: file.write(buffer.getvalue()))]
-    splits = load_data(read_config(folder / "config.yaml"), root=options.root)
     if len(splits.shape) == 3:
         plots.samples_grid(x, splits.shape, folder / "samples.png")
         written.append(folder / "samples.png")

@@ -38,11 +38,6 @@ class Conditional(nn.Module, ConditionalDistribution):
         """Number of context features; 0 where there is no context."""
         return math.prod(self.context_shape) if self.context_shape else 0
 
-    @property
-    def context_event_dim(self) -> int:
-        """Number of trailing dimensions that make up one context."""
-        return len(self.context_shape)
-
     def forward(self, context: Tensor | None = None) -> TorchDistribution:
         """Return the distribution given ``context``.
 
@@ -198,7 +193,7 @@ class Fixed(Conditional):
         return self._fixed
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Fixed":
-        self._fixed = _map_tensors(self._fixed, fn)
+        self._fixed = _map_tensors(self._fixed, fn, {})
         return super()._apply(fn, recurse)
 
 
@@ -218,14 +213,16 @@ def _input_shape(net: nn.Module) -> tuple[int, ...]:
     )
 
 
-def _map_tensors(value: Any, fn: Callable[[Tensor], Tensor]) -> Any:
-    """Copy a distribution with ``fn`` applied to every tensor inside."""
+def _map_tensors(value: Any, fn: Callable[[Tensor], Tensor], memo: dict[int, Any]) -> Any:
+    """Copy a distribution with ``fn`` applied to every tensor inside, what is found twice once."""
+    if id(value) in memo:
+        return memo[id(value)]
     if isinstance(value, Tensor):
-        return fn(value)
-    if isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
-        return type(value)(_map_tensors(item, fn) for item in value)
-    if isinstance(value, (Distribution, Transform)) and not isinstance(value, nn.Module):
-        mapped = copy.copy(value)
-        mapped.__dict__.update({key: _map_tensors(item, fn) for key, item in value.__dict__.items()})
-        return mapped
-    return value
+        memo[id(value)] = fn(value)
+    elif isinstance(value, (list, tuple)) and not isinstance(value, torch.Size):
+        return type(value)(_map_tensors(item, fn, memo) for item in value)
+    elif isinstance(value, (Distribution, Transform)) and not isinstance(value, nn.Module):
+        # Noted before what is inside is looked at: a transform and its inverse hold each other.
+        mapped = memo[id(value)] = copy.copy(value)
+        mapped.__dict__.update({key: _map_tensors(item, fn, memo) for key, item in value.__dict__.items()})
+    return memo.get(id(value), value)

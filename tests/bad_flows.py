@@ -27,6 +27,18 @@ def with_bad_row(value):
 
 CASES = {
     "no permutation": (lambda: transforms.Permute([0, 2, 2]), r"Expected a permutation of 0 \.\. 2; got \[0, 2, 2\]\."),
+    "a coupling that moves nothing": (
+        lambda: transforms.Coupling(1, transforms.Affine(), nn.MLP(1, 1), flip=True),
+        r"Expected features that move; got 1 with flip=True\. Build it with flip=False\.",
+    ),
+    **{
+        f"{type(bijection).__name__} of wider events, {method}": (
+            lambda bijection=bijection, method=method: getattr(bijection, method)(torch.randn(5, 4)),
+            r"Expected events of shape \(\*batch, 2\); got \(5, 4\)\. Build the \w+ (for|with) the width of",
+        )
+        for bijection in (transforms.Permute([1, 0]), transforms.Coupling(2, transforms.Affine(), nn.MLP(1, 2)))
+        for method in ("forward_and_ladj", "inverse_and_ladj")
+    },
     "no order": (
         lambda: nn.MaskedMLP(3, 2, order=[0, 1, 3]),
         r"Expected order to hold each of 0 \.\. 2 once; got \[0, 1, 3\]\.",

@@ -63,6 +63,18 @@ CASES = {
         lambda: model(end=5),
         r"Expected end to be a value of Categorical\(5, event_shape=\(\)\); got 5\. Name the symbol that ends a",
     ),
+    "end of a picture": (
+        lambda: ar.Autoregressive(nn.PixelCNN((1, 4, 4), 5, num_levels=5, num_layers=2), heads.Categorical(5), end=0),
+        r"Expected a net over sequences, one row of symbols, with end; got events of shape \(1, 4, 4\)",
+    ),
+    "end in an order": (
+        lambda: ar.Autoregressive(nn.MaskedMLP(3, 5, order=[2, 0, 1]), heads.Categorical(5), end=0),
+        r"Expected the natural order with end; got position 2 as number 0\. Leave end out",
+    ),
+    "end of real numbers": (
+        lambda: ar.Autoregressive(nn.MaskedMLP(3, 2), heads.Normal(), end=0),
+        r"Expected a head over integers with end; got Normal\(.*\)\. Leave end out",
+    ),
     "something after the end": (
         lambda: model(end=0).sample((2,), condition_on=torch.tensor([1.0, 0.0, 3.0, torch.nan])),
         r"Expected nothing but the end, 0, after the first; got 3 at index \[0, 2\]\. Fill up with the end",

@@ -43,6 +43,14 @@ CASES = {
         lambda: nn.MaskedEnsemble(3, 1, hidden_dims=()),
         r"Expected at least one hidden layer; got hidden_dims=\(\)\. Give their widths\.",
     ),
+    **{
+        f"x of {width} features into {type(net).__name__} for three": (
+            lambda net=net, width=width: torch.no_grad()(net)(torch.zeros(2, width)),
+            rf"Expected x of shape \(\*batch, 3\); got \(2, {width}\)\. Build the network with the width of x\.",
+        )
+        for net in (nn.MaskedMLP(3, 1), nn.MaskedEnsemble(3, 1, hidden_dims=(8,)).member(0))
+        for width in (2, 4)
+    },
     "direct connections past nothing": (
         lambda: nn.MaskedMLP(3, 1, hidden_dims=(), direct=True),
         r"Expected hidden layers with direct=True; got hidden_dims=\(\)\. Leave direct out\.",
@@ -95,6 +103,21 @@ CASES = {
     "observed grey values": (
         lambda: ensemble().impute(torch.full((4,), 0.5), torch.tensor([True, False, False, False])),
         r"Expected values in Boolean\(\); got 0\.5 at index \[0\]\.",
+    ),
+    **{
+        f"observed values and contexts of other batches, {num_orders} orders": (
+            lambda num_orders=num_orders: ar.made(4, 2, hidden_dims=(8,), num_orders=num_orders).impute(
+                torch.zeros(3, 4), torch.ones(4) > 0, torch.zeros(5, 2)
+            ),
+            r"Expected batches of x and context that broadcast; got \(3,\) and \(5,\)\. Give one context for each x",
+        )
+        for num_orders in (1, 2)
+    },
+    "graph of another network": (
+        lambda: nn.MaskedMLP(3, 1, adjacency=[[0, 0, 0], [1, 0, 0], [0, 0, 0]]).load_state_dict(
+            nn.MaskedMLP(3, 1, adjacency=[[0, 0, 0], [1, 0, 0], [1, 0, 0]]).state_dict()
+        ),
+        r"Expected a state dict with this network's adjacency, .*; got \[\[0, 0, 0\], \[1, 0, 0\], \[1, 0, 0\]\]\.",
     ),
     "mask of numbers into an ensemble": (
         lambda: ensemble().impute(torch.zeros(2, 4), LAST.double()),

@@ -34,7 +34,7 @@ CASES = {
     ),
     "series as context, to the network alone": (
         lambda: nn.WaveNet(6, 2, context_dim=(2, 6), num_layers=1)(torch.zeros(3, 6), torch.zeros(3, 2, 5)),
-        r"Expected context of shape \(\*batch, 2, 6\); got \(3, 2, 5\)\. Build the network with context_dim",
+        r"Expected context of shape \(\*batch, 2, 6\); got \(3, 2, 5\)\. Build the network with the shape",
     ),
     "no context for the network that needs one": (
         lambda: nn.WaveNet(6, 2, context_dim=2, num_layers=1)(torch.zeros(3, 6)),

@@ -4,6 +4,7 @@ Files, recipes and killed runs have theirs in tests/train and tests/test_cli.py.
 """
 
 import math
+import re
 
 import pyro.distributions as dist
 import pytest
@@ -67,6 +68,13 @@ CASES = {
         lambda: flows.maf(4)().log_prob(torch.randn(7, 3)),
         r"Expected value of shape \(\*batch, 4\); got \(7, 3\)\. The last dimensions are one event\.",
     ),
+    **{
+        f"event {tuple(x.shape)} of a base": (
+            lambda x=x: distributions.StandardNormal(8).log_prob(x),
+            rf"Expected value of shape \(\*batch, 8\); got {re.escape(str(tuple(x.shape)))}\. The last dimensions are",
+        )
+        for x in (torch.zeros(5, 1), torch.zeros(()), torch.zeros(8, 5))
+    },
     "grey values into Bernoulli": (
         lambda: loss(vae(), with_bad_row(0.25)),
         r"Expected x in the support Boolean\(\) of Bernoulli; got 0\.25 in row 3\. Transform the data \(binarize",
@@ -127,7 +135,10 @@ CASES = {
         for name, build in FLOWS.items()
         for dim in (0, -1)
     },
-    "flow without layers": (lambda: flows.maf(2, num_layers=0), r"Expected num_layers of at least 1; got 0\."),
+    "flow without layers": (
+        lambda: flows.maf(2, num_layers=0),
+        r"Expected num_layers of at least 1; got 0\. Give a positive integer\.",
+    ),
     "VAE without latents": (lambda: models.vae(4, 0), r"Expected latent_dim of at least 1; got 0\."),
     "negative context": (lambda: flows.maf(2, -1), r"Expected context_dim to be an integer of at least 0; got -1\."),
     "event of no size": (lambda: heads.Bernoulli(0), r"Expected event_shape of positive sizes; got \(0,\)\."),
@@ -155,7 +166,7 @@ CASES = {
     ),
     "base of another context": (
         lambda: Flow(flows.maf(2, 3).bijection, Neural(nn.MLP(4, 4), heads.Normal(2))),
-        r"Expected a base with context_dim 0 or 3; got 4\.",
+        r"Expected a base with context_shape \(\) or \(3,\); got \(4,\)\. Base and bijection share one context\.",
     ),
     **bad_flows.CASES,
     **bad_mixtures.CASES,

@@ -13,7 +13,7 @@ import torch
 import yaml
 
 from pyrodgm import cli, models
-from pyrodgm.train.config import find_recipes, override, parse_yaml, read_config
+from pyrodgm.train.config import find_recipes, override, parse_yaml, read_config, with_data_root
 
 Said = tuple[int, str, str]
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -157,6 +157,7 @@ ERRORS = {
     "trainer": (["fit", "RECIPE", "--out", "run", "--trainer.max_epoch", "1"], "did you mean 'max_epochs'?"),
     "data": (["fit", "RECIPE", "--out", "run", "--data.num_level", "2"], "did you mean 'num_levels'?"),
     "model": (["fit", "RECIPE", "--out", "run", "--model.hiden_dims", "[3]"], "did you mean 'hidden_dims'?"),
+    "no number": (["fit", "RECIPE", "--out", "run", "--trainer.max_epochs", "ten"], "Expected trainer.max_epochs to"),
     "value": (["fit", "RECIPE", "--out", "run", "--training.lr"], "Expected a value after --training.lr"),
     "override": (["fit", "RECIPE", "--out", "run", "lr"], "Expected an override such as --training.lr 1e-3; got 'lr'"),
     "into a value": (["fit", "RECIPE", "--out", "run", "--training.lr.x", "1"], "Expected a section at lr"),
@@ -197,6 +198,56 @@ def test_missing_data_folder(call: Callable[..., Said], tmp_path: Path, monkeypa
     assert code == 2
     assert "from_argument/binarized_mnist" in err
     assert not (tmp_path / "run").exists()
+
+
+def test_the_data_root_reaches_every_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    mnist = {"class_path": "pyrodgm.data.mnist"}
+    nested = {"class_path": "pyrodgm.data.with_label_context", "init_args": {"splits": mnist}}
+    digits = {"class_path": "pyrodgm.data.digits", "init_args": None}
+    monkeypatch.delenv("PYRODGM_DATA", raising=False)
+    assert with_data_root({"data": nested}) == {"data": nested}
+    monkeypatch.setenv("PYRODGM_DATA", "there")
+    assert with_data_root({"data": mnist})["data"]["init_args"] == {"root": "there"}
+    assert with_data_root({"data": mnist}, "here")["data"]["init_args"] == {"root": "here"}
+    inner = with_data_root({"data": nested})["data"]["init_args"]
+    assert inner == {"splits": {**mnist, "init_args": {"root": "there"}}}
+    assert with_data_root({"data": digits})["data"] == digits
+    assert "init_args" not in mnist
+
+
+def test_draws_given_the_test_contexts(call: Callable[..., Said], tmp_path: Path) -> None:
+    digits = {"class_path": "pyrodgm.data.digits"}
+    flow = {"class_path": "pyrodgm.flows.realnvp", "init_args": {"input_dim": 64, "context_dim": 10, "num_layers": 2}}
+    config = {
+        "data": {"class_path": "pyrodgm.data.with_label_context", "init_args": {"splits": digits}},
+        "model": {
+            "class_path": "pyrodgm.models.Dequantized",
+            "init_args": {"conditional": flow, "num_levels": 2},
+        },
+    }
+    (tmp_path / "given.yaml").write_text(yaml.safe_dump(config))
+    code, _, err = call("fit", tmp_path / "given.yaml", "--out", tmp_path / "run", *TINY)
+    assert (code, err) == (0, "")
+    code, _, err = call("sample", tmp_path / "run", "--num", 1000)
+    assert (code, err) == (0, "")
+    assert np.load(tmp_path / "run" / "samples.npy").shape == (1000, 64)
+
+
+def test_ctrl_c_is_exit_code_130(
+    call: Callable[..., Said], recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pyrodgm.train.training.Training.training_step", interrupt)
+    code, _, err = call("fit", recipe, "--out", tmp_path / "run", *TINY)
+    assert (code, err) == (130, "stopped; the same command goes on from the last checkpoint")
+
+
+def test_overrides_of_an_empty_section() -> None:
+    config = {"data": {"class_path": "x", "init_args": None}, "trainer": None}
+    changed = override(config, ["--data.root", "there", "--trainer.max_epochs", "3"])
+    assert changed == {"data": {"class_path": "x", "init_args": {"root": "there"}}, "trainer": {"max_epochs": 3}}
 
 
 def test_overrides() -> None:

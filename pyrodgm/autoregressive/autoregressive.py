@@ -10,7 +10,7 @@ from pyrodgm.autoregressive.distribution import AutoregressiveDistribution
 from pyrodgm.autoregressive.draw import MAX_BYTES, draw_events
 from pyrodgm.autoregressive.observed import check_prefix, impute_by_order, log_prob_by_order, spread_observed
 from pyrodgm.autoregressive.strategies import Strategy
-from pyrodgm.autoregressive.support import check_end, check_values, variable_support
+from pyrodgm.autoregressive.support import check_end, check_values, level_bounds, variable_support
 from pyrodgm.conditional import Conditional
 from pyrodgm.heads.head import Head
 from pyrodgm.nn.causal import CausalNet
@@ -25,10 +25,12 @@ class Autoregressive(Conditional):
     Args:
         net: A causal network.
         head: The distribution of one position, with ``net.num_params`` parameters.
-        end: A symbol that ends a sequence. What follows the first one is the end again, with probability one.
+        end: A symbol, a whole number, that ends a sequence. What follows the first one is the end again, with
+            probability one.
 
     Raises:
-        ValueError: If net and head do not fit, or ``end`` is no value of the head.
+        ValueError: If net and head do not fit, ``end`` is no value of the head, or it ends something else than a row of
+            whole numbers in their natural order.
 
     Example:
         >>> import torch
@@ -56,10 +58,12 @@ class Autoregressive(Conditional):
                 f"Expected a head over {tuple(net.symbol_shape)}, one position of the net; got {head!r}. "
                 "Build both for one variable, or both for all channels of a pixel."
             )
-        if end is not None and not bool(variable_support(head).check(torch.tensor(end))):
-            raise ValueError(
-                f"Expected end to be a value of {head!r}; got {end}. Name the symbol that ends a sequence."
-            )
+        if end is not None:
+            check_sequence(net, head)
+            if not bool(variable_support(head).check(torch.tensor(end))):
+                raise ValueError(
+                    f"Expected end to be a value of {head!r}; got {end}. Name the symbol that ends a sequence."
+                )
         self.net = net
         self.head = head
         self.end = end
@@ -82,6 +86,8 @@ class Autoregressive(Conditional):
         progress: bool = True,
     ) -> Tensor:
         """Draw exactly, by a strategy of choice, or complete what is known.
+
+        The network is in evaluation mode for the time, so that nothing is dropped; autocast is off.
 
         Args:
             sample_shape: How many draws.
@@ -171,3 +177,26 @@ class Autoregressive(Conditional):
         """
         distribution = cast(AutoregressiveDistribution, self(context))
         return log_prob_by_order(distribution, x, observed)
+
+
+def check_sequence(net: CausalNet, head: Head) -> None:
+    """Refuse nets and heads whose events do not end: other than one row of symbols in its natural order.
+
+    Raises:
+        ValueError: Saying which.
+    """
+    if net.symbol_shape or len(net.grid_shape) != 1:
+        raise ValueError(
+            f"Expected a net over sequences, one row of symbols, with end; got events of shape "
+            f"{tuple(net.event_shape)} on a grid of shape {tuple(net.grid_shape)}. Leave end out."
+        )
+    early = (net.order.cpu() != torch.arange(net.num_positions)).nonzero().flatten().tolist()
+    if early:
+        raise ValueError(
+            f"Expected the natural order with end; got position {int(net.order[early[0]])} as number {early[0]}. "
+            "Leave end out, or build the net in that order."
+        )
+    if level_bounds(head) is None:
+        raise ValueError(
+            f"Expected a head over integers with end; got {head!r}. Leave end out, or take heads.Categorical, say."
+        )

@@ -1,10 +1,12 @@
 """Drawing events: noise first, then any strategy, in chunks that fit into memory, with progress."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.func import functional_call
 from tqdm import tqdm
 
 from pyrodgm.autoregressive.strategies import Strategy, default_strategy
@@ -13,6 +15,29 @@ from pyrodgm.nn.causal import CausalNet, symbols_last
 
 MAX_BYTES = 1 << 30
 PATIENCE = 2.0  # seconds after which a draw shows how far it is
+
+
+@contextmanager
+def as_drawn(net: CausalNet) -> Iterator[None]:
+    """Run a network as every strategy does: nothing is dropped, in training mode neither, and no autocast.
+
+    Full passes would do both where steps do neither, so that strategies would differ.
+    """
+    training = [module for module in net.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        with torch.autocast(next(net.parameters()).device.type, enabled=False):
+            yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def of_all_bits(context: Tensor, like: Tensor) -> Tensor:
+    """Return a context for draws, which autocast is off for, where an encoder under autocast made it of fewer bits."""
+    autocast = torch.is_autocast_enabled(like.device.type) and context.is_floating_point()
+    return context.to(like.dtype) if autocast else context
 
 
 @torch.no_grad()
@@ -30,7 +55,8 @@ def draw_events(
 ) -> Tensor:
     """Draw events of a causal network and a head.
 
-    All noise is drawn first, in one shape, so that neither strategy nor memory changes what a seed draws.
+    All noise is drawn first, in one shape, so that neither strategy nor memory changes what a seed draws. The network
+    is in evaluation mode for the time, and autocast is off.
 
     Args:
         net: The network.
@@ -57,7 +83,7 @@ def draw_events(
         sources += [symbols_last(t, len(net.symbol_shape), len(net.grid_shape)) for t in (values, mask)]
         draw = _Clamped(head)
     if context is not None:
-        context = context.expand(*shape, *context_shape).reshape(num, *context_shape)
+        context = of_all_bits(context, like).expand(*shape, *context_shape).reshape(num, *context_shape)
     if num == 0:
         return like.new_zeros((*shape, *net.event_shape))
     size = num if num == 1 else min(num, max(1, max_bytes // bytes_per_draw(net, like)))
@@ -67,7 +93,8 @@ def draw_events(
         chunk = slice(begin, begin + size)
         track = _Bar(f"drawing {begin + 1} to {min(begin + size, num)} of {num}") if progress else iter
         part_context = None if context is None else context[chunk]
-        parts.append(strategy(net, draw, [s[chunk] for s in sources], part_context, end=end, track=track))
+        with as_drawn(net):
+            parts.append(strategy(net, draw, [s[chunk] for s in sources], part_context, end=end, track=track))
     x = torch.cat(parts) if len(parts) > 1 else parts[0]
     if end is not None:
         x = x.masked_fill((x == end).cummax(-1).values, end)
@@ -97,21 +124,33 @@ class _Bar:
         return tqdm(steps, desc=self.text, delay=PATIENCE, leave=False)
 
 
-_measured: WeakKeyDictionary[CausalNet, int] = WeakKeyDictionary()
+_measured: WeakKeyDictionary[nn.Module, dict[torch.dtype, int]] = WeakKeyDictionary()
 
 
 def bytes_per_draw(net: CausalNet, like: Tensor) -> int:
     """Estimate how much memory one more draw takes: twice what one more event makes a pass keep for its gradients.
 
-    A draw keeps no more than that; what it makes in between counts for the other half. Measured once a network.
+    A draw keeps no more than that; what it makes in between counts for the other half. Measured once for each owner of
+    weights and dtype, on copies of the weights, since frozen ones would keep less; no random number is taken.
     """
-    if net not in _measured:
-        totals = [kept_bytes(net, like, num) for num in (1, 2)]
-        _measured[net] = 2 * max(totals[1] - totals[0], like.element_size() * net.num_positions * net.num_params)
-    return _measured[net]
+    measured = _measured.setdefault(net.owner, {})
+    if like.dtype not in measured:
+        devices = [like.device] if like.is_cuda else []
+        with torch.inference_mode(False), torch.random.fork_rng(devices), as_drawn(net):
+            weights = {name: leaf(weight) for name, weight in net.named_parameters()}
+            weights |= {name: buffer.clone() for name, buffer in net.named_buffers()}
+            totals = [kept_bytes(net, weights, like, num) for num in (1, 2)]
+        smallest = like.element_size() * net.num_positions * net.num_params
+        measured[like.dtype] = 2 * max(totals[1] - totals[0], smallest)
+    return measured[like.dtype]
 
 
-def kept_bytes(net: CausalNet, like: Tensor, num: int) -> int:
+def leaf(weight: Tensor) -> Tensor:
+    """Return a copy that a graph can start from, of frozen weights and of those made in inference mode too."""
+    return weight.detach().clone().requires_grad_(weight.is_floating_point())
+
+
+def kept_bytes(net: CausalNet, weights: dict[str, Tensor], like: Tensor, num: int) -> int:
     """Return the memory of the tensors that a pass over ``num`` events keeps for its gradients."""
     kept: dict[int, int] = {}
 
@@ -120,6 +159,7 @@ def kept_bytes(net: CausalNet, like: Tensor, num: int) -> int:
         return tensor
 
     x, context = like.new_zeros(num, *net.event_shape), like.new_zeros(num, *net.context_shape)
+    given = (x, context if net.context_shape else None)
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        made = net(x, context if net.context_shape else None)  # held until counted, so that no address serves twice
-    return sum(kept.values()) + made.untyped_storage().nbytes()
+        made = functional_call(net, weights, given)  # held until counted, so that no address serves twice
+    return sum(kept.values()) + made.untyped_storage().nbytes()  # type: ignore[no-any-return]

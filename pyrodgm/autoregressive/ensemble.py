@@ -107,7 +107,8 @@ class Ensemble(Conditional):
         values, known = spread_observed(condition_on, mask, shape, mixture.members[0])
         check_values(values, variable_support(self.head), known)
         rows = self._by_row(values, known, context)
-        return complete_rows(self.nets, self.head, *rows, strategy=strategy).reshape(values.shape)
+        drawn = complete_rows(self.nets, self.head, *rows, strategy=strategy, max_bytes=max_bytes, progress=progress)
+        return drawn.reshape(values.shape)
 
     @torch.no_grad()
     def impute(

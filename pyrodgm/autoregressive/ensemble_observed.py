@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pyrodgm.autoregressive.distribution import AutoregressiveDistribution
+from pyrodgm.autoregressive.draw import MAX_BYTES
 from pyrodgm.autoregressive.ensemble_distribution import draw_by_members
 from pyrodgm.autoregressive.observed import complete, observed_log_prob, weights_of
 from pyrodgm.autoregressive.strategies import Strategy
@@ -47,6 +49,8 @@ def complete_rows(
     *,
     num_particles: int | None = None,
     strategy: Strategy | None = None,
+    max_bytes: int = MAX_BYTES,
+    progress: bool = True,
 ) -> Tensor:
     """Draw what is missing: from the members that fit, or with particles from the whole ensemble.
 
@@ -58,10 +62,13 @@ def complete_rows(
         context: ``(num, *context_shape)`` or ``None``.
         num_particles: Completions for each row that some member does not fit; ``None`` takes the fitting members.
         strategy: How to draw.
+        max_bytes: Bound on the memory of activations.
+        progress: Whether a draw that takes seconds shows a bar with the time left.
 
     Returns:
         ``(num, input_dim)``.
     """
+    options = {"strategy": strategy, "max_bytes": max_bytes, "progress": progress}
     if num_particles is None:
         check_fit(nets, mask)
     if not len(values):
@@ -71,10 +78,10 @@ def complete_rows(
         given = None if context is None else context[rows]
         members = nets.fitting(one)
         if num_particles is None or len(members) == nets.num_members:
-            part = draw_fitting(members, head, values[rows], mask[rows], given, strategy)
+            part = draw_fitting(members, head, values[rows], mask[rows], given, **options)
         else:
             members = [nets.member(index) for index in range(nets.num_members)]
-            part = resample(members, head, values[rows], mask[rows], given, num_particles, strategy)
+            part = resample(members, head, values[rows], mask[rows], given, num_particles, **options)
         parts.append(part)
         places.append(rows)
     return torch.cat(parts)[torch.cat(places).argsort()]
@@ -86,12 +93,15 @@ def draw_fitting(
     values: Tensor,
     mask: Tensor,
     context: Tensor | None,
-    strategy: Strategy | None,
+    **options: Any,
 ) -> Tensor:
-    """Draw a member for each row by the probability that it gives to what is observed, then what is missing."""
+    """Draw a member for each row by the probability that it gives to what is observed, then what is missing.
+
+    Options are those of :func:`draw_by_members`.
+    """
     logits = torch.stack([log_prob_by_member(net, head, values, mask, context) for net in members], -1)
     which = torch.distributions.Categorical(logits=logits).sample()
-    return draw_by_members(members, head, which, context, known=(values, mask), strategy=strategy)
+    return draw_by_members(members, head, which, context, known=(values, mask), **options)
 
 
 def resample(
@@ -101,14 +111,17 @@ def resample(
     mask: Tensor,
     context: Tensor | None,
     num_particles: int,
-    strategy: Strategy | None,
+    **options: Any,
 ) -> Tensor:
-    """Complete each row by each member in its order, weigh the completions, and draw one by the weights."""
+    """Complete each row by each member in its order, weigh the completions, and draw one by the weights.
+
+    Options are those of :func:`complete`.
+    """
     num = math.ceil(num_particles / len(members))  # as many from each: a member's weights average to its p(x_o)
     completions, log_weights = [], []
     for net in members:
         distribution = AutoregressiveDistribution(net, head, context)
-        completions.append(complete(distribution, values, mask, num, strategy))
+        completions.append(complete(distribution, values, mask, num, **options))
         log_weights.append(weights_of(distribution, completions[-1], mask))
     chosen = torch.distributions.Categorical(logits=torch.cat(log_weights).t()).sample()  # (rows,)
     return torch.cat(completions).take_along_dim(chosen.view(1, -1, 1), 0).squeeze(0)

@@ -1,13 +1,13 @@
 """Values that are partly known: completion, imputation, and probabilities of what is known."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from pyrodgm.autoregressive.draw import MAX_BYTES, bytes_per_draw, draw_events
 from pyrodgm.autoregressive.strategies import Strategy
-from pyrodgm.autoregressive.support import check_values, variable_support
+from pyrodgm.autoregressive.support import check_values, inner_value, variable_support
 from pyrodgm.nn.causal import CausalNet, symbols_last
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def impute_by_order(
             f"Expected a completion with what is observed; got {len(log_weights)} impossible ones, which ended before. "
             "Give more num_particles, or nothing after an observed end."
         )
+    if len(completions) == 1:
+        return completions[0]  # of an empty batch too
     chosen = torch.distributions.Categorical(logits=log_weights.movedim(0, -1)).sample()  # (*batch,)
     index = chosen.reshape(1, *chosen.shape, *[1] * len(distribution.event_shape))
     return completions.take_along_dim(index, 0).squeeze(0)
@@ -129,14 +131,14 @@ def weighted_completions(
         raise ValueError(f"Expected num_particles of at least 1; got {num_particles}. More are more exact.")
     net, (values, mask) = distribution.net, checked(distribution, x, observed)
     num = 1 if bool(from_the_front(mask, net).all()) else num_particles
-    completions = complete(distribution, values, mask, num, strategy)
+    completions = complete(distribution, values, mask, num, strategy=strategy)
     if num == 1:
         return completions, torch.zeros(completions.shape[: -len(net.event_shape)], device=completions.device)
     return completions, weights_of(distribution, completions, mask)
 
 
 def complete(
-    distribution: "AutoregressiveDistribution", values: Tensor, mask: Tensor, num: int, strategy: Strategy | None
+    distribution: "AutoregressiveDistribution", values: Tensor, mask: Tensor, num: int, **options: Any
 ) -> Tensor:
     """Draw what is missing in the order, given what comes before it: ``(num, *batch, *event_shape)``.
 
@@ -145,12 +147,12 @@ def complete(
         values: ``(*batch, *event_shape)``, of a batch that has been checked.
         mask: True where known, as ``values``.
         num: How many completions.
-        strategy: How to draw.
+        **options: The strategy, bound on memory and bar of :func:`draw_events`.
     """
     net = distribution.net
     shape = (num, *values.shape[: values.dim() - len(net.event_shape)])
     known, end = (values, mask), distribution.end
-    return draw_events(net, distribution.head, shape, distribution.context, strategy=strategy, known=known, end=end)
+    return draw_events(net, distribution.head, shape, distribution.context, known=known, end=end, **options)
 
 
 def weights_of(distribution: "AutoregressiveDistribution", completions: Tensor, mask: Tensor) -> Tensor:
@@ -182,12 +184,20 @@ def observed_log_prob(distribution: "AutoregressiveDistribution", x: Tensor, mas
 
 
 def checked(distribution: "AutoregressiveDistribution", x: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
-    """Return values, a support's own where they are unknown, and the mask, both ``(*batch, *event_shape)``.
+    """Return values, one inside the support where they are unknown, and the mask, both ``(*batch, *event_shape)``.
 
     Raises:
         ValueError: If shapes do not fit, or an observed value is outside the support.
     """
-    batch = torch.broadcast_shapes(x.shape[: max(x.dim() - len(distribution.event_shape), 0)], distribution.batch_shape)
+    given = x.shape[: max(x.dim() - len(distribution.event_shape), 0)]
+    try:
+        batch = torch.broadcast_shapes(given, distribution.batch_shape)
+    except RuntimeError as error:
+        raise ValueError(
+            f"Expected batches of x and context that broadcast; got {tuple(given)} and "
+            f"{tuple(distribution.batch_shape)}. Give one context for each x, or one for all."
+        ) from error
     values, mask = spread_observed(x, observed, batch, distribution.net)
-    check_values(values, variable_support(distribution.head), mask)
-    return values, mask
+    support = variable_support(distribution.head)
+    check_values(values, support, mask)
+    return torch.where(mask, values, inner_value(support)), mask

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pyrodgm.autoregressive.autoregressive import Autoregressive
-from pyrodgm.autoregressive.draw import MAX_BYTES, bytes_per_draw
+from pyrodgm.autoregressive.draw import MAX_BYTES, as_drawn, bytes_per_draw, of_all_bits
 from pyrodgm.autoregressive.strategies import Strategy, default_strategy
 from pyrodgm.autoregressive.support import check_values, level_bounds, variable_support
 from pyrodgm.heads.head import Head
@@ -29,7 +29,7 @@ def pixel_defend(
     that reckons with it can pass.
 
     Args:
-        model: A model over integers with one variable at each position; in evaluation mode where it has dropout.
+        model: A model over integers with one variable at each position; in evaluation mode for the time.
         x: ``(*batch, *event_shape)``, integers inside the support.
         epsilon: Radius of the ball in the maximum norm, in levels of the data; 0 returns ``x``.
         context: ``(*batch', *context_shape)``, whose batch broadcasts against that of ``x``, or ``None``.
@@ -68,9 +68,10 @@ def pixel_defend(
     size = max(1, MAX_BYTES // (bytes_per_draw(net, like) + compared))
     x_flat, context_flat, batch = flatten_batches(x, len(net.event_shape), context, len(net.context_shape))
     x_parts = x_flat.split(size)
-    contexts = [None] * len(x_parts) if context_flat is None else context_flat.split(size)
+    contexts = [None] * len(x_parts) if context_flat is None else of_all_bits(context_flat, like).split(size)
     purify = strategy or default_strategy(net, len(x_parts[0]))
-    parts = [purify(net, nearby, [part.to(like)], c) for part, c in zip(x_parts, contexts, strict=True)]
+    with as_drawn(net):
+        parts = [purify(net, nearby, [part.to(like)], c) for part, c in zip(x_parts, contexts, strict=True)]
     return torch.cat(parts).to(x.dtype).reshape(*batch, *net.event_shape)
 
 

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import constraints
+from torch.distributions import constraints, transform_to
 
 from pyrodgm.heads.head import Head
 
@@ -27,12 +27,23 @@ def level_bounds(head: Head) -> tuple[int, int] | None:
     return None
 
 
+def inner_value(support: constraints.Constraint) -> float:
+    """Return a value that a support holds, inside of an interval, where densities have gradients."""
+    if support.is_discrete:
+        return 0 if bool(support.check(torch.tensor(0))) else int(support.lower_bound)  # type: ignore[attr-defined]
+    if isinstance(support, constraints.MixtureSameFamilyConstraint):
+        support = support.base_constraint
+    return float(transform_to(support)(torch.tensor(0.0)))
+
+
 def check_values(x: Tensor, support: constraints.Constraint, mask: Tensor | None = None) -> None:
     """Refuse values outside of a support, where the mask is true or everywhere.
 
     Raises:
         ValueError: Naming the first such value and its position.
     """
+    if support is constraints.boolean and x.dtype == torch.bool:
+        return
     if mask is None and support is constraints.boolean and not bool(((x - 1) * x).any()):
         return  # zeros and ones alone, in a third of the time that two comparisons take
     inside = support.check(x) if mask is None else support.check(x) | ~mask

@@ -8,6 +8,7 @@ from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
+from pyrodgm.distributions.components import component_of
 from pyrodgm.distributions.discretized_logistic import scale_levels
 
 
@@ -111,8 +112,7 @@ class ChannelCategorical(TorchDistribution):
         """Turn uniforms in [0, 1), ``(*sample, *batch, C)``, into draws by the inverse of each channel's sums."""
         levels: list[Tensor] = []
         for channel, uniform in enumerate(uniforms.unbind(-1)):
-            cumulative = self._channel_logits(channel, levels).softmax(-1).cumsum(-1)
-            level = (uniform.unsqueeze(-1) >= cumulative[..., :-1]).sum(-1)
+            level = component_of(uniform, self._channel_logits(channel, levels))
             levels.append(level.to(self.logits.dtype))
         return torch.stack(levels, -1)
 

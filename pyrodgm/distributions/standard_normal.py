@@ -73,7 +73,16 @@ class StandardNormal(TorchDistribution):
         return torch.randn(shape, dtype=self._zero.dtype, device=self._zero.device)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """Return log-densities in nats, broadcast over the batch."""
+        """Return log-densities in nats, broadcast over the batch.
+
+        Raises:
+            ValueError: If the events are of another shape.
+        """
+        if self.event_shape and value.shape[-len(self.event_shape) :] != self.event_shape:
+            raise ValueError(
+                f"Expected value of shape (*batch, {', '.join(map(str, self.event_shape))}); got {tuple(value.shape)}. "
+                "The last dimensions are one event."
+            )
         dims = tuple(range(-len(self.event_shape), 0))
         squares = value.square().sum(dims) if dims else value.square()
         log_prob = squares.mul(-0.5).add(self._constant)

@@ -8,7 +8,7 @@ from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
 
-from pyrodgm.conditional import Conditional
+from pyrodgm.conditional import Conditional, Fixed
 from pyrodgm.transforms.bijection import Bijection
 from pyrodgm.transforms.memory import Memory
 
@@ -38,15 +38,15 @@ class Flow(Conditional):
 
     def __init__(self, bijection: Bijection, base: Conditional) -> None:
         super().__init__()
-        context_dim = bijection.context_dim or base.context_dim
-        if base.context_dim not in (0, context_dim):
+        context_shape = (bijection.context_dim,) if bijection.context_dim else base.context_shape
+        if base.context_shape not in ((), context_shape):
             raise ValueError(
-                f"Expected a base with context_dim 0 or {context_dim}; got {base.context_dim}. "
+                f"Expected a base with context_shape () or {context_shape}; got {base.context_shape}. "
                 "Base and bijection share one context."
             )
         self.bijection = bijection
         self.base = base
-        self.context_shape = (context_dim,) if context_dim else ()
+        self.context_shape = context_shape
         self.event_shape = base.event_shape
 
     @torch.no_grad()
@@ -55,13 +55,17 @@ class Flow(Conditional):
 
         Args:
             x: ``(num, *event_shape)``.
-            context: ``(num, context_dim)`` or ``None``.
+            context: ``(num, *context_shape)`` or ``None``.
 
         Raises:
             ValueError: If there are no data, some are not finite, or they are too few or too degenerate for a part.
         """
         check_finite_rows(x, self.event_shape)
-        self.bijection.initialize(x, context if self.bijection.context_dim else None)
+        own = context if self.bijection.context_dim else None
+        self.bijection.initialize(x, own)
+        if not isinstance(self.base, Fixed):  # which has nothing to set
+            u = self.bijection.inverse_and_ladj(x, own)[0]
+            self.base.initialize(u, context if self.base.context_shape else None)
 
     def distribution(self, context: Tensor | None) -> "FlowDistribution":
         """Make the distribution; networks run when it is sampled or scored."""

@@ -12,8 +12,8 @@ Orders = Sequence[Sequence[int]]
 def reversed_orders(order: Sequence[int], num_layers: int) -> list[list[int]]:
     """Return one order a layer: ``order`` and its reversal in turn.
 
-    In the layer nearest to the base each feature sees those before it, in the next one those after it. With a single
-    layer, or an even choice of what comes first, the density depends on the order; more layers make it matter less.
+    In the layer nearest to the base each feature sees those before it, in the next one those after it.
+    Which densities can be reached depends on the order, most of all with a single layer.
 
     Args:
         order: ``order[k]`` is the feature that comes ``k``-th in the first layer, the nearest to the base.

@@ -40,6 +40,8 @@ class Bernoulli(Head):
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Return the log-probability by the fused cross-entropy, without a distribution in between."""
         logits = self._logits(params)
+        if logits.shape != value.shape:
+            logits, value = torch.broadcast_tensors(logits, value)
         log_prob = -F.binary_cross_entropy_with_logits(logits, value.to(logits.dtype), reduction="none")
         return log_prob.flatten(-self.event_dim).sum(-1) if self.event_dim else log_prob
 

@@ -54,10 +54,11 @@ class BiasedCategorical(Categorical):
 
     def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
         """Invert the changed cumulative distribution at the uniforms."""
+        if self.top_k is None and self.top_p is None:
+            return super().from_noise(params, noise)
         cumulative = self._logits(params).softmax(-1).cumsum(-1)
-        if self.top_k is not None or self.top_p is not None:
-            # By rounding, the sum may stay below a uniform, which would draw the last value of all, though it is cut.
-            cumulative = cumulative / cumulative[..., -1:]
+        # By rounding, the sum may stay below a uniform, which would draw the last value of all, though it is cut.
+        cumulative = cumulative / cumulative[..., -1:]
         return (noise.unsqueeze(-1) >= cumulative[..., :-1]).sum(-1)
 
     def _logits(self, params: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
+from pyrodgm.distributions.components import component_of
 from pyrodgm.heads.head import Head
 
 
@@ -50,6 +51,9 @@ class Categorical(Head):
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Return the log-probability by the fused cross-entropy, which makes no normalized copy of the logits."""
         logits = self._logits(params)
+        if logits.shape[:-1] != value.shape:
+            shape = torch.broadcast_shapes(logits.shape[:-1], value.shape)
+            logits, value = logits.expand(*shape, -1), value.expand(shape)
         flat = F.cross_entropy(logits.reshape(-1, self.num_classes), value.reshape(-1).long(), reduction="none")
         log_prob = -flat.reshape(value.shape)
         return log_prob.flatten(-self.event_dim).sum(-1) if self.event_dim else log_prob
@@ -62,8 +66,7 @@ class Categorical(Head):
 
     def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
         """Invert the cumulative distribution at the uniforms."""
-        cumulative = self._logits(params).softmax(-1).cumsum(-1)
-        return (noise.unsqueeze(-1) >= cumulative[..., :-1]).sum(-1)
+        return component_of(noise, self._logits(params))
 
     def __repr__(self) -> str:
         return f"Categorical({self.num_classes}, event_shape={tuple(self.event_shape)})"

@@ -30,7 +30,7 @@ class Delta(Head):
 
     def make(self, params: Tensor) -> TorchDistribution:
         """Make the distribution from its value."""
-        return dist.Delta(self.from_noise(params, params), event_dim=self.event_dim)
+        return dist.Delta(self._value(params), event_dim=self.event_dim)
 
     def noise(
         self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None
@@ -39,5 +39,9 @@ class Delta(Head):
         return torch.zeros((*shape, *self.event_shape), dtype=dtype, device=device)
 
     def from_noise(self, params: Tensor, noise: Tensor) -> Tensor:
-        """Return the value."""
+        """Return the value, for all of the noise."""
+        value = self._value(params)
+        return value.expand(torch.broadcast_shapes(value.shape, noise.shape))
+
+    def _value(self, params: Tensor) -> Tensor:
         return params.reshape(params.shape[:-1] + self.event_shape)

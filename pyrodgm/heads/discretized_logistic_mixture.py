@@ -77,6 +77,7 @@ class DiscretizedLogisticMixture(Head):
         return self._make(params)
 
     def _make(self, params: Tensor, validate_args: bool | None = None) -> distributions.DiscretizedLogisticMixture:
+        params = _lifted(params)
         rows = params.unflatten(-1, (-1, self.num_components))
         logits, loc, raw, coefficients = rows.split(self._num_rows, -2)
         if not self.event_dim:
@@ -92,7 +93,7 @@ class DiscretizedLogisticMixture(Head):
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Return log-probabilities in nats, of values that need no check."""
-        params = params.to(torch.promote_types(params.dtype, torch.float32))
+        params = _lifted(params)
         levels = value.to(params.dtype)
         channels = levels.unbind(-1) if self.event_dim else (levels,)
         num_dims = max(params.dim() - 1, channels[0].dim())
@@ -123,6 +124,11 @@ class DiscretizedLogisticMixture(Head):
             f"DiscretizedLogisticMixture({self.num_components}, num_levels={self.num_levels}, "
             f"event_shape={tuple(self.event_shape)})"
         )
+
+
+def _lifted(params: Tensor) -> Tensor:
+    """Half precision cannot tell neighbouring levels apart."""
+    return params.to(torch.promote_types(params.dtype, torch.float32))
 
 
 def log_scale(raw: Tensor) -> Tensor:

@@ -67,3 +67,7 @@ class Normal(Head):
         """Return location plus scale times noise."""
         loc, scale = self._loc_scale(params)
         return loc + scale * noise
+
+    def __repr__(self) -> str:
+        shared = ", shared_scale=True" if self.shared_scale else ""
+        return f"Normal(event_shape={tuple(self.event_shape)}{shared})"

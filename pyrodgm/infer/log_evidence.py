@@ -8,7 +8,7 @@ import pyro
 import torch
 from torch import Tensor
 
-from pyrodgm.infer.run import Scorer, run
+from pyrodgm.infer.run import Scorer, check_sites, run
 
 
 @torch.no_grad()
@@ -40,7 +40,8 @@ def log_evidence(
         ``(num_rows,)``, nats.
 
     Raises:
-        ValueError: If a number is not positive, or a site lies outside of the plate.
+        ValueError: If a number is not positive, a site lies outside of the plate, or model and guide do not sample the
+            same latent sites.
 
     Example:
         >>> import torch
@@ -81,11 +82,13 @@ def _log_weights(
     """Return log-weights ``(num, num_rows)``, of one particle if the guide samples nothing."""
     weights = _Weights(len(args[0]))
     values: dict[str, Tensor] = {}
-    with pyro.plate("particles", num, dim=-2), Scorer(values, weights.subtract, replay=False):
+    q, p = Scorer(values, weights.subtract, replay=False), Scorer(values, weights.add, replay=True)
+    with pyro.plate("particles", num, dim=-2), q:
         run(guide, *args)
     num = num if values else 1
-    with pyro.plate("particles", num, dim=-2), Scorer(values, weights.add, replay=True):
+    with pyro.plate("particles", num, dim=-2), p:
         run(model, *args)
+    check_sites(p, q)
     return weights.value.expand(num, -1), bool(values)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from pyro.infer.elbo import ELBOModule
 from torch import Tensor, nn
 
-from pyrodgm.infer.run import Scorer, Total, run
+from pyrodgm.infer.run import Scorer, Total, check_sites, run
 
 
 class ReparameterizedELBO:
@@ -24,7 +24,7 @@ class ReparameterizedELBO:
 
     Raises:
         ValueError: If ``num_particles`` is not positive or ``beta`` negative; when called, if a guide's site has no
-            reparameterized draws.
+            reparameterized draws, or model and guide do not sample the same latent sites.
 
     Example:
         >>> import torch
@@ -62,10 +62,12 @@ class ReparameterizedELBO:
         for _ in range(self.num_particles):
             log_p, log_q = Total(self.beta), ReparameterizedTotal(self.beta)
             values: dict[str, Tensor] = {}
-            with Scorer(values, log_q, replay=False):
+            q, p = Scorer(values, log_q, replay=False), Scorer(values, log_p, replay=True)
+            with q:
                 run(guide, *args, **kwargs)
-            with Scorer(values, log_p, replay=True):
+            with p:
                 run(model, *args, **kwargs)
+            check_sites(p, q)
             loss = loss + (log_q.value - log_p.value)
         if not isinstance(loss, Tensor):
             raise ValueError("Expected a model with at least one site; got none. Sample something in the model.")

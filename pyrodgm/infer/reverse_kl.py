@@ -91,7 +91,7 @@ class ReverseKLModule(nn.Module):
         if objective.path_gradient:
             x = q.rsample(shape)
             fixed = {name: parameter.detach() for name, parameter in self.scorer.named_parameters()}
-            log_q = torch.func.functional_call(self.scorer, fixed, (x, context))
+            log_q = torch.func.functional_call(self.scorer, fixed, (x, None if context is None else context.detach()))
         elif isinstance(q, FlowDistribution):
             x, log_q = q.rsample_and_log_prob(shape)
         else:

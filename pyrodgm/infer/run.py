@@ -30,6 +30,7 @@ class Scorer(Messenger):
         self.values = values
         self.collect = collect
         self.replay = replay
+        self.latents: set[str] = set()  # those that must have a twin in the other program
 
     def _pyro_sample(self, msg: Any) -> None:
         if self.replay and msg["name"] in self.values and not msg["is_observed"]:
@@ -41,7 +42,28 @@ class Scorer(Messenger):
             return
         if not self.replay:
             self.values[msg["name"]] = msg["value"]
+        if not msg["is_observed"] and (self.replay or not msg["infer"].get("is_auxiliary")):
+            self.latents.add(msg["name"])
         self.collect(msg, msg["fn"].log_prob(msg["value"], *msg["args"], **msg["kwargs"]))
+
+
+def check_sites(model: Scorer, guide: Scorer) -> None:
+    """Refuse a pair of programs that do not sample the same latent sites; auxiliary sites are the guide's own.
+
+    Raises:
+        ValueError: Naming the sites.
+    """
+    missing, unknown = sorted(model.latents - guide.values.keys()), sorted(guide.latents - model.latents)
+    if missing:
+        raise ValueError(
+            f"Expected a guide for every latent site of the model; got none for {missing}. "
+            "Sample these in the guide, or observe them in the model."
+        )
+    if unknown:
+        raise ValueError(
+            f"Expected a guide over latent sites of the model; got {unknown} besides. "
+            'Remove these, or mark what only helps the guide by infer={"is_auxiliary": True}.'
+        )
 
 
 class Total:

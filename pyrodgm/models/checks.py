@@ -5,11 +5,6 @@ from torch import Tensor
 from torch.distributions import Distribution, Independent
 
 
-def validation_enabled() -> bool:
-    """Return whether programs check their data: as Pyro's own validation, and never while a graph is traced."""
-    return bool(Distribution._validate_args) and not torch.jit.is_tracing()
-
-
 def check_rows(x: Tensor, event_shape: torch.Size, what: str = "x") -> None:
     """Refuse data of the wrong shape, without rows, or with values that are no numbers.
 

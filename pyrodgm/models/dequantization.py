@@ -35,6 +35,8 @@ class UniformDequantization(Conditional):
         https://arxiv.org/abs/1511.01844
     """
 
+    _zero: Tensor
+
     def __init__(self, event_shape: int | Sequence[int]) -> None:
         super().__init__()
         shape = (event_shape,) if isinstance(event_shape, int) else tuple(event_shape)
@@ -42,11 +44,12 @@ class UniformDequantization(Conditional):
             raise ValueError(f"Expected event_shape of positive sizes; got {shape}. Name the shape of one datum.")
         self.context_shape = shape
         self.event_shape = torch.Size(shape)
+        self.register_buffer("_zero", torch.zeros(()), persistent=False)  # carries the dtype, and follows a move
 
     def distribution(self, context: Tensor | None) -> TorchDistribution:
         """Return independent uniform noise, one of each integer."""
         x = cast(Tensor, context)
-        return unit_noise(x.shape, x, len(self.event_shape))
+        return unit_noise(x.shape, x, len(self.event_shape), self._zero.dtype)
 
 
 class VariationalDequantization(Conditional):
@@ -106,6 +109,8 @@ class VariationalDequantization(Conditional):
     def scaled(self, context: Tensor) -> Tensor:
         """Scale the integers to [-1, 1], and leave what stands behind them as it is."""
         factor = 2.0 / (self.num_levels - 1)
+        if not context.is_floating_point():
+            context = context.to(floating_dtype(self.conditional))
         if not self.extra_width:
             return context * factor - 1.0
         dim = -len(self.context_shape)
@@ -125,10 +130,16 @@ class UnitUniform(dist.Uniform):
         return draw.clamp_min(0.25 * torch.finfo(draw.dtype).eps)
 
 
-def unit_noise(shape: Sequence[int], like: Tensor, event_dim: int) -> TorchDistribution:
+def unit_noise(shape: Sequence[int], like: Tensor, event_dim: int, dtype: torch.dtype) -> TorchDistribution:
     """Return the uniform distribution on the unit cube, of the type of ``like`` if that is a floating one."""
-    zero = like.new_zeros((), dtype=like.dtype if like.is_floating_point() else torch.get_default_dtype())
+    zero = like.new_zeros((), dtype=like.dtype if like.is_floating_point() else dtype)
     return UnitUniform(zero, zero + 1.0).expand(torch.Size(shape)).to_event(event_dim)
+
+
+def floating_dtype(module: nn.Module) -> torch.dtype:
+    """Return the type of a module's parameters; torch's default if it has none."""
+    found = (p.dtype for p in module.parameters() if p.is_floating_point())
+    return next(found, torch.get_default_dtype())
 
 
 def check_num_levels(num_levels: int) -> None:

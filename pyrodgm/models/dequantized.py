@@ -8,11 +8,17 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from pyrodgm.conditional import Conditional
-from pyrodgm.models.checks import check_rows, check_support, validation_enabled
-from pyrodgm.models.dequantization import UniformDequantization, check_num_levels, unit_noise
+from pyrodgm.models.checks import check_rows, check_support
+from pyrodgm.models.dequantization import (
+    UniformDequantization,
+    check_num_levels,
+    floating_dtype,
+    unit_noise,
+)
 from pyrodgm.models.model import Model
 from pyrodgm.models.program import Program, data_plate, num_rows
 from pyrodgm.models.vae import extra_width, join
+from pyrodgm.transforms.univariate.checks import validation_enabled
 
 
 class Dequantized(Model):
@@ -62,7 +68,7 @@ class Dequantized(Model):
     @torch.no_grad()
     def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
         """Dequantize the data by uniform noise, and pass them on to the density, and the noise to the guide."""
-        u = unit_noise(x.shape, x, x.dim()).sample()
+        u = unit_noise(x.shape, x, x.dim(), floating_dtype(self.conditional)).sample()
         levels = ToLevels(u, self.num_levels, len(self.event_shape))
         self.conditional.initialize(levels.inv(x), context)
         self.dequantization.initialize(u, join(x, context, self.dequantization.context_shape))
@@ -91,7 +97,8 @@ class DequantizedModel(Program):
                 return (y * self.num_levels).floor().clamp(0, self.num_levels - 1)
             if validation_enabled():
                 check_support(uniform_integers(self.num_levels, conditional.event_shape), x)
-            u = pyro.sample("u", unit_noise(conditional.event_shape, x, event_dim))
+            noise = unit_noise(conditional.event_shape, x, event_dim, floating_dtype(conditional))
+            u = pyro.sample("u", noise)
             levels = ToLevels(u, self.num_levels, event_dim)
             return pyro.sample("x", dist.TransformedDistribution(conditional(context), [levels]), obs=x)
 

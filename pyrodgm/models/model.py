@@ -13,7 +13,8 @@ class Model(nn.Module, ABC):
     """A model/guide pair over data ``x``.
 
     ``.model`` and ``.guide`` are Pyro modules called as ``model(x, context=None, *, size=None)``. They hold the same
-    components as the pair itself, which alone registers them: a ``state_dict`` counts each parameter once.
+    components as the pair itself, which alone registers them: a ``state_dict`` counts each parameter once. A component
+    that is assigned anew is replaced in the programs too.
 
     Subclasses register their components, call :meth:`pair`, and write :meth:`observation`.
 
@@ -26,6 +27,13 @@ class Model(nn.Module, ABC):
     def pair(self, model: Program, guide: Program) -> None:
         """Set the two programs, once the components stand."""
         self._programs = (model, guide)  # a tuple, so that the components are not registered a second time
+
+    def __setattr__(self, name: str, value: torch.Tensor | nn.Module) -> None:
+        """Set an attribute; a component also in the programs that hold one of that name."""
+        super().__setattr__(name, value)
+        for program in self.__dict__.get("_programs", ()):
+            if name in program._modules:
+                setattr(program, name, value)
 
     @property
     def model(self) -> Program:

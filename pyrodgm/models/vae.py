@@ -8,9 +8,10 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution, Independent
 
 from pyrodgm.conditional import Conditional
-from pyrodgm.models.checks import check_rows, check_support, validation_enabled
+from pyrodgm.models.checks import check_rows, check_support
 from pyrodgm.models.model import Model
 from pyrodgm.models.program import Program, data_plate, num_rows
+from pyrodgm.transforms.univariate.checks import validation_enabled
 
 
 class VAE(Model):

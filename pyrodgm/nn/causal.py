@@ -47,6 +47,11 @@ class CausalNet(nn.Module, ABC):
         """Number of positions."""
         return math.prod(self.grid_shape)
 
+    @property
+    def owner(self) -> nn.Module:
+        """The module that has the weights: the network, but for views of one that share what they have."""
+        return self
+
     @abstractmethod
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return ``(*batch, *grid_shape, num_params)`` in one pass.
@@ -141,6 +146,18 @@ class CausalNet(nn.Module, ABC):
         raise UnsettledError(
             f"Expected values that settle in {self.num_positions} passes; got values that still change."
         )
+
+
+def without_graph(activation: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Return what a stepper calls: the activation, which starts a graph only where it has parameters of its own."""
+    if next(activation.parameters(), None) is None:
+        return activation
+
+    @torch.no_grad()
+    def activated(h: Tensor) -> Tensor:
+        return activation(h)  # type: ignore[no-any-return]
+
+    return activated
 
 
 class FullPasses:

@@ -41,7 +41,7 @@ class DiagonalBiLSTMStepper:
 
     @torch.no_grad()
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the value just drawn, ``(*batch, *symbol_shape)``, and return the next ``(*batch, num_params)``."""
+        """Take the value just drawn, ``(batch, *symbol_shape)``, and return the next ``(batch, num_params)``."""
         pixel, part = divmod(self.position, self.num_parts)
         column = pixel % self.width
         if value is not None:

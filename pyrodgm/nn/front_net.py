@@ -8,16 +8,25 @@ from torch import Tensor
 
 from pyrodgm.nn.causal import Draw, Track
 from pyrodgm.nn.front_steps import FrontStepper, FrontSteps
+from pyrodgm.nn.masked_conv import MaskedConv2d
 from pyrodgm.nn.pixel_net import PixelNet
 
 
 class FrontNet(PixelNet):
-    """A network on images that sees a bounded number of columns to the right in the rows above."""
+    """A network on images that sees a bounded number of columns to the right in the rows above.
+
+    Attributes:
+        first: The layer that sees the image.
+        radius: Columns to the right that each other layer sees in the row above.
+    """
+
+    first: MaskedConv2d
+    radius: int
 
     @property
-    @abstractmethod
     def slope(self) -> int:
         """How many columns a row must be ahead of the next one, so that the next one sees all that it may."""
+        return min(max(self.first.radius, self.radius) + 1, self.shape[2])
 
     @abstractmethod
     def steps(self, batch: int, context: Tensor | None, slope: int) -> FrontSteps:

@@ -86,7 +86,7 @@ class FrontStepper:
 
     @torch.no_grad()
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the value just drawn, ``(*batch, *symbol_shape)``, and return the next ``(*batch, num_params)``."""
+        """Take the value just drawn, ``(batch, *symbol_shape)``, and return the next ``(batch, num_params)``."""
         steps, (pixel, part) = self.steps, divmod(self.position, self.num_parts)
         if value is not None:
             before = steps.fronts[pixel if part else pixel - 1]

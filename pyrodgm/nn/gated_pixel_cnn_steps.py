@@ -36,7 +36,7 @@ class GatedPixelCNNStepper:
 
     @torch.no_grad()
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the value just drawn, ``(*batch, *symbol_shape)``, and return the next ``(*batch, num_params)``."""
+        """Take the value just drawn, ``(batch, *symbol_shape)``, and return the next ``(batch, num_params)``."""
         row, place = divmod(self.position, self.row_length)
         if value is not None:
             cell = self.along.places[place - 1].image

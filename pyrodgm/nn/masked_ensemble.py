@@ -147,6 +147,11 @@ class EnsembleMember(MaskedNet):
         self.grid_shape = self.input_shape = (ensemble.input_dim,)
 
     @property
+    def owner(self) -> MaskedEnsemble:
+        """The ensemble."""
+        return self.ensemble
+
+    @property
     def degrees(self) -> list[Tensor]:
         """How many features each hidden unit sees, ``(width,)`` a layer."""
         buffers = self.ensemble.get_buffer
@@ -155,7 +160,7 @@ class EnsembleMember(MaskedNet):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return ``(*batch, input_dim, num_params)`` of ``x``, ``(*batch, input_dim)``, in one pass."""
         shared = self.ensemble
-        if (context is None) != (self.context_dim == 0):
+        if (context is None) != (self.context_dim == 0) or x.shape[-1:] != self.input_shape:
             check_inputs(self.input_dim, self.context_dim, x, context)
         position = self.order.argsort()
         inputs, outputs = position + 1, position.repeat(self.num_params)  # what a feature needs; what an output sees

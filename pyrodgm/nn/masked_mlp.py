@@ -30,6 +30,7 @@ class MaskedMLP(MaskedNet):
         order: ``order[k]`` is the feature that comes ``k``-th; ``0 .. D-1`` by default.
         adjacency: A graph instead of an order, ``(D, D)`` of 0 and 1: feature ``i`` sees feature ``j`` where ``[i][j]``
             is 1, and no other. A hidden unit sees what some feature may see, and is read by whoever may see as much.
+            The ``state_dict`` holds the graph, and one with another graph is not loaded.
         activation: Class of the activation.
         zero_init: Whether the last layer starts near zero, so that a flow starts near the identity.
         direct: Whether features also reach the outputs directly, past the hidden layers.
@@ -51,6 +52,7 @@ class MaskedMLP(MaskedNet):
     """
 
     order: Tensor
+    adjacency: Tensor | None
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class MaskedMLP(MaskedNet):
         self.context_shape = (context_dim,) if context_dim else ()
         self.activation = activation(inplace=True) if activation is nn.ReLU else activation()
         self.register_buffer("order", given)
-        self.adjacency = graph
+        self.register_buffer("adjacency", None if graph is None else graph.clone())
 
         # A unit of the lowest degree sees no feature: it is of use where the context or nothing feeds the first output.
         lowest = 0 if context_dim else 1
@@ -116,7 +118,7 @@ class MaskedMLP(MaskedNet):
     def dependencies(self) -> Tensor:
         """Which features each feature sees, ``(input_dim, input_dim)``, boolean."""
         if self.adjacency is not None:
-            return self.adjacency.to(self.order.device)
+            return self.adjacency
         position = self.order.argsort()
         return position[:, None] > position
 
@@ -130,8 +132,10 @@ class MaskedMLP(MaskedNet):
         named = {f"mask_{index}": mask for index, mask in enumerate(masks)}
         return named if self.direct_layer is None else named | {"direct_mask": outputs.repeat(self.num_params, 1)}
 
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
-        super()._load_from_state_dict(*args, **kwargs)
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        if self.adjacency is not None:
+            check_graph(state_dict, prefix, self.adjacency, self.order)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         masks = self._masks()  # of the order that was loaded
         for name, mask in masks.items():
             self.get_buffer(name).copy_(mask)
@@ -153,7 +157,7 @@ class MaskedMLP(MaskedNet):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return ``(*batch, input_dim, num_params)`` of ``x``, ``(*batch, input_dim)``, in one pass."""
-        if (context is None) != (self.context_dim == 0):
+        if (context is None) != (self.context_dim == 0) or x.shape[-1:] != self.input_shape:
             check_inputs(self.input_dim, self.context_dim, x, context)
         if not x.is_floating_point():
             x = x.to(self.linears[0].weight.dtype)
@@ -193,6 +197,21 @@ class MaskedMLP(MaskedNet):
             None if self.context_layer is None else self.context_layer.weight,
             direct,
         )
+
+
+def check_graph(state_dict: dict[str, Any], prefix: str, adjacency: Tensor, order: Tensor) -> None:
+    """Refuse to load a network of another graph, whose hidden units see other features.
+
+    Raises:
+        ValueError: If the graph differs, or the order that was made of it.
+    """
+    for name, own in (("adjacency", adjacency), ("order", order)):
+        given = state_dict.get(prefix + name)
+        if given is not None and not torch.equal(given.to(own.device), own):
+            raise ValueError(
+                f"Expected a state dict with this network's {name}, {own.int().tolist()}; got {given.int().tolist()}. "
+                "Build the network with the adjacency of what it loads."
+            )
 
 
 def even_degrees(input_dim: int, width: int, lowest: int) -> Tensor:

@@ -1,11 +1,10 @@
 """Drawing through a masked network feature by feature."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pyrodgm.nn.causal import without_graph
 from pyrodgm.nn.sorted_layers import SortedLayers
 
 
@@ -25,7 +24,7 @@ class MaskedStepper:
     @torch.no_grad()
     def __init__(self, layers: SortedLayers, batch: int, context: Tensor | None) -> None:
         self.num_known = layers.num_known
-        self.activation: Callable[[Tensor], Tensor] = layers.activation
+        self.activation = without_graph(layers.activation)
         if isinstance(layers.activation, nn.ReLU):
             self.activation = torch.relu_  # a module's call costs as much as this
         self.position = 0
@@ -49,10 +48,10 @@ class MaskedStepper:
         self.direct = None if layers.direct is None else layers.direct.detach()[rows].split(num_params)
 
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the value just drawn, ``(*batch)``, and return the next feature's ``(*batch, num_params)``."""
+        """Take the value just drawn, ``(batch,)``, and return the next feature's ``(batch, num_params)``."""
         k = self.position
         if value is not None:
-            self.drawn[k - 1].copy_(value.detach().reshape(-1))
+            self.drawn[k - 1].copy_(value.detach())
         num_known = k
         for layer, counts in enumerate(self.num_known):
             bias, weight, units = self.blocks[layer][k]

@@ -21,8 +21,8 @@ class NADE(CausalNet):
 
     All outputs together take :math:`O(D H)`, since each hidden layer has the activation of the one before plus one
     column. Where a feature is zero, the next position has the same hidden layer, which is computed once for both; on
-    binary pictures that saves most of the work. Memory for gradients is bounded: beyond some size, hidden units are
-    computed a second time instead of kept.
+    binary pictures that saves most of the work, but not where gradients with respect to the features are wanted. Memory
+    for gradients is bounded: beyond some size, hidden units are computed a second time instead of kept.
 
     Args:
         input_dim: Number :math:`D` of features.
@@ -105,7 +105,8 @@ class NADE(CausalNet):
 
     def _starts(self, x: Tensor) -> Tensor:
         """Return where hidden units differ from those of the position before, or begin a block; ``x.shape``."""
-        if self.scale is not None:
+        # A gradient with respect to x also asks how the units after a zero would change with it.
+        if self.scale is not None or (x.requires_grad and torch.is_grad_enabled()):
             return torch.ones_like(x, dtype=torch.bool)
         starts = F.pad(x[:, :-1] != 0, (1, 0), value=True)
         starts[:, ::BLOCK] = True
@@ -170,10 +171,10 @@ class NADEStepper:
         self.position = 0
 
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the value just drawn, ``(*batch)``, and return the next feature's ``(*batch, num_params)``."""
+        """Take the value just drawn, ``(batch,)``, and return the next feature's ``(batch, num_params)``."""
         k = self.position
         if value is not None:
-            drawn = value.detach().reshape(-1, 1).to(self.activation.dtype)
+            drawn = value.detach().unsqueeze(-1).to(self.activation.dtype)
             self.activation.addcmul_(drawn, self.in_weights[k - 1])
         if self.scales is None:
             torch.sigmoid(self.activation, out=self.hidden)

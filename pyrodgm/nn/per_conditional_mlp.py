@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pyrodgm.nn.causal import CausalNet, flatten_batches
+from pyrodgm.nn.causal import CausalNet, flatten_batches, without_graph
 from pyrodgm.nn.mlp import check_dim, check_inputs
 from pyrodgm.nn.order import read_order
 
@@ -114,7 +114,7 @@ class PerConditionalStepper:
 
     @torch.no_grad()
     def __init__(self, net: PerConditionalMLP, batch: int, context: Tensor | None) -> None:
-        self.activation = net.activation
+        self.activation = without_graph(net.activation)
         bias = net.in_bias.detach()
         if net.context_weight is not None and context is not None:
             bias = bias + context @ net.context_weight.mT  # (position, batch, above)
@@ -126,10 +126,10 @@ class PerConditionalStepper:
         self.position = 0
 
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the value just drawn, ``(*batch)``, and return the next feature's ``(*batch, num_params)``."""
+        """Take the value just drawn, ``(batch,)``, and return the next feature's ``(batch, num_params)``."""
         k = self.position
         if value is not None:
-            self.drawn[:, k - 1] = value.detach().reshape(-1)
+            self.drawn[:, k - 1] = value.detach()
         h = torch.addmm(self.in_biases[k], self.drawn.narrow(1, 0, k), self.in_weights[k].narrow(0, 0, k))
         for weights, biases in zip(self.weights, self.biases, strict=True):
             h = torch.addmm(biases[k], self.activation(h), weights[k])

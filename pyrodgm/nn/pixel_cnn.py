@@ -86,11 +86,6 @@ class PixelCNN(FrontNet):
         """The blocks, from the input to the output."""
         return cast(list[ResidualBlock], list(self.blocks))
 
-    @property
-    def slope(self) -> int:
-        """How many columns a row must be ahead of the next one, so that the next one sees all that it may."""
-        return min(max(self.first.radius, self.radius) + 1, self.shape[2])
-
     def biases(self, context: Tensor | None) -> list[Tensor | None]:
         """Return what the context and the coordinates add to the first layer, and the context to each block."""
         biases: list[Tensor | None] = [None] * (len(self.blocks) + 1)

@@ -94,7 +94,7 @@ class PixelCNNPlusPlusStepper:
         self.batch, self.position = batch, 0
 
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the value just drawn, ``(*batch, *symbol_shape)``, and return the next ``(*batch, num_params)``."""
+        """Take the value just drawn, ``(batch, *symbol_shape)``, and return the next ``(batch, num_params)``."""
         column = self.position % self.width
         if value is not None:
             self.rows.take(value.detach().reshape(self.batch, self.channels), (self.position - 1) % self.width)
@@ -135,7 +135,7 @@ def sweep_rows(
         rows.begin()
         parts = [grid[:, row] for grid in grids]
         for _ in range(width + 1):
-            params = rows.params(WHOLE).view(width, batch, -1).transpose(0, 1)
+            params = rows.params(WHOLE).view(width, batch, net.num_params).transpose(0, 1)
             new = draw(params, *parts)
             if value is not None and torch.equal(new, value):
                 break

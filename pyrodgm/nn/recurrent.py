@@ -111,8 +111,8 @@ class RecurrentStepper:
         self.output = net.output.weight.detach(), net.output.bias.detach()
 
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the symbol just drawn, ``(*batch)``, and return the next position's ``(*batch, num_params)``."""
-        h = self.input(None if value is None else value.reshape(-1))
+        """Take the symbol just drawn, ``(batch,)``, and return the next position's ``(batch, num_params)``."""
+        h = self.input(value)
         for layer, weights in enumerate(self.weights):
             state = self.cell(h, self.states[layer], *weights)
             self.states[layer] = state

@@ -82,11 +82,6 @@ class RowLSTM(FrontNet, PixelRNN):
         """The layers, from the input to the output."""
         return cast(list[RowLayer], list(self.layers))
 
-    @property
-    def slope(self) -> int:
-        """How many columns a row must be ahead of the next one, so that the next one sees all that it may."""
-        return min(max(self.first.radius, self.radius) + 1, self.shape[2])
-
     def recur(self, h: Tensor, x: Tensor, contexts: Sequence[Sequence[Tensor | None]]) -> Tensor:
         """Run the layers."""
         for layer, (context,) in zip(self.row_layers, contexts, strict=True):

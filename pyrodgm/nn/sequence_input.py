@@ -56,7 +56,7 @@ class SequenceInput(nn.Module):
 
     @torch.no_grad()
     def stepper(self, num: int, context: Tensor | None = None) -> Callable[[Tensor | None], Tensor]:
-        """Return what maps ``None``, then each symbol ``(num)``, to the next input ``(num, dim)``, a new tensor.
+        """Return what maps ``None``, then each symbol ``(num,)``, to the next input ``(num, dim)``, a new tensor.
 
         Args:
             num: Number of sequences.

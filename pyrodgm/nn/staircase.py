@@ -20,7 +20,7 @@ def staircase(mask: Tensor, num_params: int) -> list[Block]:
         num_params: Number of parameters.
 
     Returns:
-        First and last row, first and last column of each block, as of slices. None for small masks.
+        First and last row, first and last column of each block, as of slices. Empty for small masks.
     """
     if mask.numel() < WIDE:
         return []

@@ -29,8 +29,8 @@ class TransformerStepper:
         self.position = 0
 
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the symbol just drawn, ``(*batch)``, and return the next position's ``(*batch, num_params)``."""
-        h = self.input(None if value is None else value.reshape(-1))
+        """Take the symbol just drawn, ``(batch,)``, and return the next position's ``(batch, num_params)``."""
+        h = self.input(value)
         if self.positions is not None:
             h += self.positions[self.position]
         for block in self.blocks:

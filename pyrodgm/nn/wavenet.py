@@ -140,13 +140,7 @@ class WaveNet(CausalNet):
                 f"Expected x of shape (*batch, {self.grid_shape[0]}); got {tuple(x.shape)}. "
                 "Build the network for that length, and load the state dict of this one."
             )
-        dim = len(self.context_shape)
-        if (context is None) != (dim == 0) or (context is not None and context.shape[-dim:] != self.context_shape):
-            wanted = f"context of shape (*batch, {', '.join(map(str, self.context_shape))})" if dim else "no context"
-            raise ValueError(
-                f"Expected {wanted}; got {None if context is None else tuple(context.shape)}. "
-                "Build the network with context_dim as the context is."
-            )
+        self.check_context(context)
 
     def flat_stepper(self, batch: int, context: Tensor | None) -> WaveNetStepper:
         """Return what computes the same outputs sample by sample, each unit once."""

@@ -83,7 +83,7 @@ class WaveNetStepper:
         )
 
     def __call__(self, value: Tensor | None = None) -> Tensor:
-        """Take the sample just drawn, ``(*batch)``, and return the next one's ``(*batch, num_params)``."""
+        """Take the sample just drawn, ``(batch,)``, and return the next one's ``(batch, num_params)``."""
         if value is not None:
             self.sample.copy_(value.detach())
             torch.addmm(self.phases, self.column, self.frequencies, out=self.first).sin_()

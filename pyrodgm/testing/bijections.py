@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from torch.distributions import biject_to
 
 from pyrodgm.distributions.standard_normal import StandardNormal
-from pyrodgm.testing.expectations import BATCHES_AND_NONE, check_gradients, close, expect, perturb
+from pyrodgm.testing.expectations import BATCHES_AND_NONE, check_gradients, close, expect, in_float64, perturb
 from pyrodgm.transforms.bijection import Bijection
 
 
+@in_float64
 def check_bijection(make: Callable[[], Bijection], input_dim: int) -> None:
     """The contract of a bijection.
 

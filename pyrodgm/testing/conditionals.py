@@ -10,9 +10,10 @@ from pyro.infer import Predictive
 from torch import Tensor
 
 from pyrodgm.conditional import Conditional
-from pyrodgm.testing.expectations import BATCHES, check_gradients, close, expect, expect_error, perturb
+from pyrodgm.testing.expectations import BATCHES, check_gradients, close, expect, expect_error, in_float64, perturb
 
 
+@in_float64
 def check_conditional(make: Callable[[], Conditional], *, integrates: bool = False) -> None:
     """The contract of a module that makes distributions.
 

@@ -1,15 +1,43 @@
 """What the contracts share: comparisons, batches, and parameters away from their start."""
 
+import copy
+import functools
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 SomeModule = TypeVar("SomeModule", bound=nn.Module)
+Inputs = ParamSpec("Inputs")
+Output = TypeVar("Output")
 
 BATCHES: tuple[tuple[int, ...], ...] = ((), (5,), (2, 5), (2, 1, 3))
 BATCHES_AND_NONE = (*BATCHES, (0,))  # torch's own Independent and Categorical cannot score an empty batch
+
+
+def in_float64(check: Callable[Inputs, Output]) -> Callable[Inputs, Output]:
+    """Run a check with float64 as the default dtype: its tolerances tell rounding from mistakes only there.
+
+    Modules and tensors that the check is given are taken as copies in float64.
+    """
+
+    @functools.wraps(check)
+    def run(*args: Inputs.args, **kwargs: Inputs.kwargs) -> Output:
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        try:
+            return check(*map(_double, args), **{name: _double(value) for name, value in kwargs.items()})  # type: ignore[arg-type]
+        finally:
+            torch.set_default_dtype(default)
+
+    return run
+
+
+def _double(value: object) -> object:
+    if isinstance(value, nn.Module):
+        return copy.deepcopy(value).double()
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
 def expect(condition: object, message: str) -> None:

@@ -5,9 +5,10 @@ from functools import partial
 import torch
 
 from pyrodgm.heads.head import Head
-from pyrodgm.testing.expectations import BATCHES, close, expect, expect_error
+from pyrodgm.testing.expectations import BATCHES, close, expect, expect_error, in_float64
 
 
+@in_float64
 def check_head(head: Head) -> None:
     """Shapes for every batch, one ``log_prob``, draws that are equal for equal noise and distributed as they should."""
     for batch in BATCHES:

@@ -13,9 +13,10 @@ from torch import Tensor
 from pyrodgm.infer.reparameterized_elbo import ReparameterizedELBO
 from pyrodgm.models.model import Model
 from pyrodgm.models.program import Program
-from pyrodgm.testing.expectations import close, expect
+from pyrodgm.testing.expectations import close, expect, in_float64
 
 
+@in_float64
 def check_model(make: Callable[[], Model], x: Tensor, context: Tensor | None = None) -> None:
     """The contract of a pair: it learns under SVI and under a torch optimiser, also as the second of a process.
 

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from pyrodgm.nn.causal import CausalNet
-from pyrodgm.testing.expectations import BATCHES_AND_NONE, check_gradients, close, expect, perturb
+from pyrodgm.testing.expectations import BATCHES_AND_NONE, check_gradients, close, expect, in_float64, perturb
 
 
+@in_float64
 def check_network(net: nn.Module, input_shape: Sequence[int], output_dim: int) -> None:
     """A network keeps batch dimensions, and its gradients reach every parameter."""
     perturb(net)
@@ -17,6 +18,7 @@ def check_network(net: nn.Module, input_shape: Sequence[int], output_dim: int) -
     check_gradients(net, net(torch.randn(5, *input_shape)))
 
 
+@in_float64
 def check_causal_net(net: CausalNet, *, sees_all: bool = False, num_levels: int | None = None) -> None:
     """Parameters at a position depend on earlier positions of ``net.order`` alone, and stepping equals the full pass.
 

@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 from torch.distributions import biject_to, constraints
 
-from pyrodgm.testing.expectations import BATCHES_AND_NONE, close, expect
+from pyrodgm.testing.expectations import BATCHES_AND_NONE, close, expect, in_float64
 from pyrodgm.transforms.univariate.base import Univariate
 
 
+@in_float64
 def check_univariate(univariate: Univariate) -> None:
     """Round trip; both log-derivatives against autograd; finite at any parameter; identity at zero parameters.
 

@@ -1,7 +1,7 @@
 """The Lightning data module: whole tensors in memory, a batch is one index into them."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import lightning
@@ -44,7 +44,8 @@ def rows_of(part: Any, event_shape: Sequence[int]) -> Rows:
 class IndexBatches:
     """Iterates over `(x[index], context[index])`; knows its place, so that a run can go on in mid-epoch.
 
-    The order of epoch `e` depends on `(seed, e)` only.
+    The order of epoch `e` depends on `(seed, e)` only. A new iteration is a new epoch, also where the last one was left
+    early; only the first after `load_state_dict` goes on from the place there.
 
     Args:
         x: Data of shape `(num, *event_shape)`.
@@ -72,13 +73,18 @@ class IndexBatches:
         self.x, self.context, self.batch_size, self.seed = x, context, batch_size, seed
         self.rank, self.world_size = rank, world_size
         self.epoch, self.position = 0, 0  # of the next batch
+        self._goes_on = False
+        self.limit: Callable[[], float] = lambda: math.inf  # batches after which whoever iterates leaves an epoch
 
     def __len__(self) -> int:
         """Return the number of batches of an epoch."""
         return math.ceil(math.ceil(len(self.x) / self.world_size) / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Iterate from the place in the epoch to its end."""
+        """Iterate over an epoch, or from the place in it that was loaded."""
+        if self.position and not self._goes_on:
+            self.epoch, self.position = self.epoch + 1, 0
+        self._goes_on = False
         order = self.order(self.epoch)
         for start in range(self.position * self.batch_size, len(order), self.batch_size):
             self.position += 1
@@ -101,11 +107,13 @@ class IndexBatches:
 
     def state_dict(self) -> dict[str, int]:
         """Return the place of the next batch."""
-        return {"epoch": self.epoch, "position": self.position}
+        ended = self.position >= self.limit()
+        return {"epoch": self.epoch + ended, "position": 0 if ended else self.position}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Go to a place."""
         self.epoch, self.position = state_dict["epoch"], state_dict["position"]
+        self._goes_on = True
 
 
 class Batches(lightning.LightningDataModule):
@@ -140,6 +148,7 @@ class Batches(lightning.LightningDataModule):
     def train_dataloader(self) -> IndexBatches:
         """Return the shuffled training batches."""
         self._loader = self._batches(self.splits.train, self.batch_size, self.seed)
+        self._loader.limit = lambda: math.inf if self.trainer is None else self.trainer.num_training_batches
         if self._place is not None:
             self._loader.load_state_dict(self._place)
         return self._loader

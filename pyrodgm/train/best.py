@@ -1,28 +1,29 @@
 """The best weights so far, by validation."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import lightning
+from torch import Tensor
 
-from pyrodgm.train.export import save_weights
 from pyrodgm.train.training import Training
 
 
 class BestWeights(lightning.Callback):
-    """Writes the weights with the least `valid_nll` (the average, if one is kept) and stops when it stalls.
+    """Keeps the weights with the least `valid_nll` (the average, if one is kept) and stops when it stalls.
+
+    They are part of a checkpoint: a run that goes on from it knows no other weights than those of its figures.
 
     Args:
-        path: The safetensors file.
         patience: Validations without a new best after which training stops; None never stops.
     """
 
-    def __init__(self, path: str | Path, *, patience: int | None = None) -> None:
+    def __init__(self, *, patience: int | None = None) -> None:
         if patience is not None and patience < 1:
             raise ValueError(f"Expected patience to be at least 1 or none; got {patience}.")
-        self.path, self.patience = Path(path), patience
+        self.patience = patience
         self.valid_nll, self.step, self.waited = math.inf, 0, 0
+        self.weights: dict[str, Tensor] = {}  # on the CPU
 
     def on_validation_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Compare; runs before the average of the weights is taken out again."""
@@ -36,8 +37,8 @@ class BestWeights(lightning.Callback):
             )
         if value < self.valid_nll:
             self.valid_nll, self.step, self.waited = value, trainer.global_step, 0
-            if trainer.is_global_zero:
-                save_weights(pl_module.pyro_model, self.path)
+            state = pl_module.pyro_model.state_dict()
+            self.weights = {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
         else:
             self.waited += 1
             if self.patience is not None and self.waited >= self.patience:
@@ -45,8 +46,10 @@ class BestWeights(lightning.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best so far."""
-        return {"valid_nll": self.valid_nll, "step": self.step, "waited": self.waited}
+        figures = {"valid_nll": self.valid_nll, "step": self.step, "waited": self.waited}
+        return {**figures, "weights": self.weights}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the best so far."""
         self.valid_nll, self.step, self.waited = (state_dict[key] for key in ("valid_nll", "step", "waited"))
+        self.weights = state_dict["weights"]

@@ -1,5 +1,6 @@
 """Recipes: YAML in, overrides from the command line on top, one plain dictionary out."""
 
+import inspect
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from pyrodgm.train.build import check_keys, nearest
+from pyrodgm.train.build import check_keys, nearest, resolve
 
 SECTIONS = ("description", "seed", "data", "model", "training", "trainer")
 
@@ -112,21 +113,49 @@ def override(config: Mapping[str, Any], arguments: Sequence[str]) -> dict[str, A
         node = result
         for step, name in enumerate([*parents, last]):
             if "class_path" in node and name not in ("class_path", "init_args"):
-                node = node.setdefault("init_args", {})
+                node = _section(node, "init_args", key)
             if step == len(parents):
                 node[name] = parse_yaml(text)
-            elif not isinstance(node.setdefault(name, {}), dict):
-                raise ValueError(f"Expected a section at {name} in --{key}; got {node[name]!r} there.")
             else:
-                node = node[name]
+                node = _section(node, name, key)
     return result
+
+
+def _section(node: dict[str, Any], name: str, key: str) -> dict[str, Any]:
+    """Return the section of a name, made where it is absent or left empty."""
+    if node.get(name) is None:
+        node[name] = {}
+    if not isinstance(node[name], dict):
+        raise ValueError(f"Expected a section at {name} in --{key}; got {node[name]!r} there.")
+    return node[name]  # type: ignore[no-any-return]
 
 
 def with_data_root(config: Mapping[str, Any], root: str | None = None) -> dict[str, Any]:
-    """Return a copy whose data root is `root`, else the environment variable PYRODGM_DATA, else unchanged."""
+    """Return a copy whose readers take `root`, else the environment variable PYRODGM_DATA, else what they have.
+
+    Readers inside others' `init_args` are reached too.
+    """
     result = deepcopy(dict(config))
-    root = root or os.environ.get("PYRODGM_DATA")
-    data = result["data"]
-    if root and isinstance(data, dict) and "root" in (data.get("init_args") or {}):
-        data["init_args"]["root"] = root
+    if root := root or os.environ.get("PYRODGM_DATA"):
+        _put_root(result["data"], root)
     return result
+
+
+def _put_root(node: Any, root: str) -> None:
+    """Give a root to every reader that takes one, in place."""
+    if isinstance(node, list):
+        for item in node:
+            _put_root(item, root)
+    elif isinstance(node, dict):
+        for item in node.values():
+            _put_root(item, root)
+        arguments = node.get("init_args") or {}
+        if isinstance(arguments, dict) and _takes_root(node.get("class_path")):
+            node["init_args"] = {**arguments, "root": root}
+
+
+def _takes_root(class_path: Any) -> bool:
+    try:
+        return "root" in inspect.signature(resolve(class_path, prefixes=("pyrodgm.data.",))).parameters
+    except ValueError:  # no reader; said where it is built
+        return False

@@ -12,7 +12,8 @@ EVERY = 10  # steps between updates; the decay is raised to this power, so that 
 class WeightAverage(lightning.Callback):
     r"""Keeps :math:`\bar\theta \leftarrow \rho\,\bar\theta + (1-\rho)\,\theta` and puts it in place for validation.
 
-    Early on the decay is the smaller :math:`(1+t)/(10+t)`, t counting the updates.
+    Early on the decay is the smaller :math:`(1+t)/(10+t)`, t counting the updates; before the first one, the weights
+    themselves are validated.
 
     Args:
         decay: :math:`\rho` a step, in [0, 1).
@@ -60,7 +61,9 @@ class WeightAverage(lightning.Callback):
         self.swap(pl_module)
 
     def swap(self, pl_module: lightning.LightningModule) -> None:
-        """Exchange the weights and their average, in place."""
+        """Exchange the weights and their average, in place; before the first update there is none but the start."""
+        if not self.updates:
+            return
         with torch.no_grad():
             for parameter, average in zip(self._parameters(pl_module), self.average, strict=False):
                 kept = parameter.clone()

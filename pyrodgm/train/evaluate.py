@@ -34,9 +34,17 @@ def load_data(config: dict[str, Any], *, root: str | None = None) -> Any:
     Raises:
         ValueError: If the section is no reader of `pyrodgm.data`, or the data are missing.
     """
-    config = with_data_root(config, root)
+    return build_data(with_data_root(config, root)["data"])
+
+
+def build_data(section: Any) -> Any:
+    """Build a data section as it stands.
+
+    Raises:
+        ValueError: If the section is no reader of `pyrodgm.data`, or the data are missing.
+    """
     try:
-        return build(config["data"], prefixes=("pyrodgm.data.",), where="data")
+        return build(section, prefixes=("pyrodgm.data.",), where="data")
     except FileNotFoundError as error:
         raise ValueError(str(error)) from error
 

@@ -53,6 +53,11 @@ def load(folder: str | Path, *, allow: Sequence[str] = ()) -> models.Model:
         ValueError: If a file is absent or torn, a class lies outside the allowed paths, or the parameters do not fit.
     """
     folder = Path(folder)
+    if not (folder / CONFIG).is_file():
+        raise ValueError(
+            f"Expected a file {CONFIG} in {folder}; got none: the run is not finished, or was fitted without a model "
+            'configuration. Finish it, or pass config={"model": ...} to fit.'
+        )
     config = read_json(folder / CONFIG)
     if not isinstance(config, dict) or config.get("format") != FORMAT or not isinstance(config.get("model"), dict):
         raise ValueError(f"Expected {folder / CONFIG} in the format {FORMAT!r}; got {str(config)[:80]}.")

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import signal
 import warnings
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,6 +13,7 @@ from typing import Any
 import lightning
 import pyro
 import torch
+from lightning.pytorch.callbacks import LambdaCallback
 from rich.console import Console
 
 from pyrodgm import models
@@ -33,6 +35,17 @@ RUN_SETTINGS: dict[str, Any] = {
     "patience": int | None,
     "checkpoint_every": int,
     "max_minutes": float | None,
+}
+TRAINER_NUMBERS: dict[str, Any] = {  # Lightning says `TypeError` to most of them
+    "max_epochs": int | None,
+    "min_epochs": int | None,
+    "max_steps": int,
+    "min_steps": int | None,
+    "accumulate_grad_batches": int,
+    "check_val_every_n_epoch": int | None,
+    "gradient_clip_val": float | None,
+    "limit_train_batches": int | float | None,
+    "limit_val_batches": int | float | None,
 }
 OURS = (
     "callbacks",
@@ -61,7 +74,7 @@ def fit(
     """Train a model into a run folder; called again on the same folder, go on where it was stopped, or do nothing.
 
     The folder receives `config.yaml`, `metrics.csv`, `checkpoints/`, `model.safetensors` and `config.json` (the weights
-    that validated best), `curves.png`, `samples.png` and, last, `fit.json`.
+    that validated best), `curves.png`, `samples.png` and, last, `fit.json`. Settings and data are checked before.
 
     Args:
         model: The model, trained in place; it ends with the exported weights.
@@ -97,7 +110,7 @@ def fit(
     trainer_settings = check_trainer(trainer or {})
     whole = {"model": None, **(config or {})}
     whole |= {"seed": seed, "training": dict(training or {}), "trainer": dict(trainer or {})}
-    start_or_go_on(folder, whole)
+    check_folder(folder, whole)
     if finished(folder):
         load_weights(model, folder / WEIGHTS)
         return read_json(folder / "fit.json")
@@ -113,15 +126,19 @@ def fit(
         model.initialize(x[rows], None if context is None else context[rows])
     if checkpoint is not None and console is not None:
         console.print(f"going on from {checkpoint}", highlight=False)
-    best = BestWeights(folder / "checkpoints" / "best.safetensors", patience=run_settings["patience"])
+    best = BestWeights(patience=run_settings["patience"])
     report = Report(folder / "metrics.csv", console=console)
     minutes = run_settings["max_minutes"]
     lightning_log = logging.getLogger("lightning.pytorch")
     level = lightning_log.level
+    on_interrupt = signal.getsignal(signal.SIGINT)
     lightning_log.setLevel(logging.WARNING)
     try:
+        # A command refused before the first step leaves nothing, so that its correction may take the same folder.
+        start = LambdaCallback(on_train_start=lambda *_: write_config(folder, whole))
+        keep = Checkpoints(folder / "checkpoints", every=run_settings["checkpoint_every"])
         engine = lightning.Trainer(
-            callbacks=[report, best, Checkpoints(folder / "checkpoints", every=run_settings["checkpoint_every"])],
+            callbacks=[start, report, best, keep],
             plugins=[WholeFiles()],
             logger=False,
             max_time=None if minutes is None else timedelta(minutes=minutes),
@@ -138,6 +155,11 @@ def fit(
             with pyro.validation_enabled(False):  # the data were checked above, and the losses are below
                 batches = Batches(SimpleNamespace(**parts), seed=seed, **sizes)
                 engine.fit(module, batches, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as error:  # how Lightning answers Ctrl-C, with SIGINT switched off
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, on_interrupt)
+        raise KeyboardInterrupt from None
     finally:
         lightning_log.setLevel(level)
     if engine.interrupted:
@@ -162,14 +184,20 @@ def finish(
     """Give the model its best weights, export it, draw the pictures, and say last that the run is finished."""
     model.cpu()
     if best.step:
-        load_weights(model, best.path)
+        model.load_state_dict(best.weights)
     model.eval()
     if config["model"] is None:
         save_weights(model, folder / WEIGHTS)
     else:
         export(config["model"], model, folder)
-    draw(model, getattr(splits, "shape", ()), folder)
+    failure = None
+    try:
+        draw(model, splits, folder)
+    except Exception as error:  # a picture must not cost a training
+        failure = error
     write_json(folder / "fit.json", result)
+    if failure is not None:
+        warnings.warn(f"The run is finished, but not its pictures: {failure}", stacklevel=3)
     return result
 
 
@@ -178,18 +206,28 @@ def finished(folder: str | Path) -> bool:
     return (Path(folder) / "fit.json").is_file()
 
 
-def start_or_go_on(folder: Path, config: Mapping[str, Any]) -> None:
-    """Write `config.yaml`, or check that the run there has the same one.
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write `config.yaml`, which makes a folder that of a run; one that is there stays."""
+    if not (folder / "config.yaml").is_file():
+        write_text(folder / "config.yaml", config_text(config))
+
+
+def config_text(config: Mapping[str, Any]) -> str:
+    """Return what `config.yaml` holds."""
+    return format_yaml(plain({section: config.get(section) for section in SECTIONS}))
+
+
+def check_folder(folder: Path, config: Mapping[str, Any]) -> None:
+    """Check that a folder is a new one, or holds a run of the same configuration.
 
     Raises:
-        ValueError: If the folder holds a run of another configuration.
+        ValueError: If the folder holds a run of another configuration, or files but no run.
     """
-    text = format_yaml(plain({section: config.get(section) for section in SECTIONS}))
+    text = config_text(config)
     path = folder / "config.yaml"
     if not path.is_file():
         if (folder / "metrics.csv").exists() or (folder / CONFIG).exists():
             raise ValueError(f"Expected a run folder or a new one; got {folder}, which has files but no config.yaml.")
-        write_text(path, text)
     elif path.read_text() != text:
         old, new = flat(parse_yaml(path.read_text())), flat(parse_yaml(text))
         if changed := [key for key in {**old, **new} if old.get(key) != new.get(key)]:
@@ -218,6 +256,8 @@ def split_settings(training: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
             module[key] = build(value, allow=allow, where="training.objective") if is_config else value
         else:
             (run if key in run else module)[key] = plain_value(value, hints[key], where=f"training.{key}")
+    if (minutes := run["max_minutes"]) is not None and not minutes > 0:
+        raise ValueError(f"Expected training.max_minutes above 0 or none; got {minutes}.")
     return module, run
 
 
@@ -225,16 +265,18 @@ def check_trainer(trainer: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of Lightning's `Trainer`: quiet and light ones, and the given ones on top.
 
     Raises:
-        ValueError: If a key is unknown or belongs to `fit`.
+        ValueError: If a key is unknown or belongs to `fit`, or a value that counts epochs or steps is no number.
     """
     known = [name for name in inspect.signature(lightning.Trainer).parameters if name not in OURS]
     if "max_time" in trainer:
         raise ValueError("Expected training.max_minutes for a limit of time; got trainer.max_time.")
     check_keys(trainer, known, where="trainer")
+    hints = {key: hint for key, hint in TRAINER_NUMBERS.items() if key in trainer}
+    numbers = {key: plain_value(trainer[key], hint, where=f"trainer.{key}") for key, hint in hints.items()}
     quiet = ("enable_progress_bar", "enable_model_summary", "enable_autolog_hparams")
     defaults: dict[str, Any] = dict.fromkeys(quiet, False)
     defaults |= {"num_sanity_val_steps": 0, "devices": 1, "max_epochs": -1 if "max_steps" in trainer else 100}
-    return defaults | dict(trainer)
+    return defaults | dict(trainer) | numbers
 
 
 def stopped_by(engine: lightning.Trainer, best: BestWeights, limit: float | None, minutes: float) -> str:
@@ -246,15 +288,19 @@ def stopped_by(engine: lightning.Trainer, best: BestWeights, limit: float | None
     return "max_steps" if engine.max_steps != -1 and engine.global_step >= engine.max_steps else "max_epochs"
 
 
-def draw(model: models.Model, shape: Any, folder: Path) -> None:
-    """Draw `curves.png`, and `samples.png` where one datum is a picture."""
+def draw(model: models.Model, splits: Any, folder: Path) -> None:
+    """Draw `curves.png`, and `samples.png` where one datum is a picture, given the first validation contexts if any."""
     from pyrodgm import plots
 
     plots.training_curves(folder / "metrics.csv", folder / "curves.png")
+    shape: tuple[int, ...] = tuple(getattr(splits, "shape", ()))
+    context = splits.valid.context
     if len(shape) == 3 and shape[0] in (1, 3):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            plots.samples_grid(model.sample(64).cpu(), tuple(shape), folder / "samples.png")
+            plots.samples_grid(
+                model.sample(64, None if context is None else context[:64]).cpu(), shape, folder / "samples.png"
+            )
 
 
 def plain(value: Any) -> Any:

@@ -117,7 +117,7 @@ class Report(lightning.Callback):
         self._latest[name] = value
         if trainer.is_global_zero:
             with self.path.open("a", newline="") as file:
-                csv.DictWriter(file, COLUMNS).writerow(row)
+                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
             self._show(trainer, name)
 
     def _show(self, trainer: lightning.Trainer, name: str) -> None:

@@ -72,8 +72,9 @@ class BatchNorm(Bijection):
         return (y - mean) * log_scale.exp() + self.shift, log_scale.sum().expand(y.shape[:-1])
 
     def _follow(self, mean: Tensor, variance: Tensor, num: int) -> None:
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (num / (num - 1)), self.momentum)  # the unbiased one
+        unbiased = variance * (num / (num - 1))
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
+        self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
 
     @torch.no_grad()
     def initialize(self, y: Tensor, context: Tensor | None = None) -> None:

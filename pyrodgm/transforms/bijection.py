@@ -98,6 +98,8 @@ class Bijection(TransformModule, ConditionalTransform):
 class Inverse(Bijection):
     """The inverse of a bijection, sharing its parameters: an inverse autoregressive flow is one of a masked one.
 
+    ``initialize`` does nothing: the data are on the side that the turned map takes, which tells it nothing.
+
     Args:
         bijection: The map to turn around.
 
@@ -216,7 +218,8 @@ def check_input_dim(input_dim: int, *, what: str = "input_dim") -> None:
         ValueError: If ``input_dim`` is not a positive integer.
     """
     if not isinstance(input_dim, int) or input_dim < 1:
-        raise ValueError(f"Expected {what} of at least 1; got {input_dim!r}. Give the number of features of one event.")
+        advice = "Give the number of features of one event." if what == "input_dim" else "Give a positive integer."
+        raise ValueError(f"Expected {what} of at least 1; got {input_dim!r}. {advice}")
 
 
 def broadcast_event(x: Tensor, like: Tensor) -> Tensor:

@@ -62,23 +62,29 @@ class Compose(Bijection):
     def initialize(self, y: Tensor, context: Tensor | None = None) -> None:
         """Set the last part from data, then the one before it from what the last makes of them, and so on."""
         for part in reversed(self.parts):
-            part.initialize(y, context)
-            y = part.inverse_and_ladj(y, context)[0]
+            own = _own(part, context)
+            part.initialize(y, own)
+            y = part.inverse_and_ladj(y, own)[0]
 
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run from first to last, adding up log-determinants."""
-        parts = iter(self.parts)
-        x, total = next(parts).forward_and_ladj(x, context)
-        for part in parts:
-            x, ladj = part.forward_and_ladj(x, context)
+        first, *others = self.parts
+        x, total = first.forward_and_ladj(x, _own(first, context))
+        for part in others:
+            x, ladj = part.forward_and_ladj(x, _own(part, context))
             total = total + ladj
         return x, total
 
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run from last to first, adding up log-determinants."""
-        parts = reversed(self.parts)
-        y, total = next(parts).inverse_and_ladj(y, context)
-        for part in parts:
-            y, ladj = part.inverse_and_ladj(y, context)
+        *others, last = self.parts
+        y, total = last.inverse_and_ladj(y, _own(last, context))
+        for part in reversed(others):
+            y, ladj = part.inverse_and_ladj(y, _own(part, context))
             total = total + ladj
         return y, total
+
+
+def _own(part: Bijection, context: Tensor | None) -> Tensor | None:
+    """Return the context, for a part that takes one."""
+    return context if part.context_dim else None

@@ -21,6 +21,9 @@ class Coupling(Bijection):
         flip: Whether the last :math:`\lceil D/2 \rceil` stay instead.
         context_dim: Number of context features.
 
+    Raises:
+        ValueError: If no feature moves; when called, if events are of another width.
+
     Example:
         >>> import torch
         >>> from pyrodgm import nn, transforms
@@ -51,6 +54,8 @@ class Coupling(Bijection):
         self.flip = flip
         self.boundary = input_dim // 2
         self.num_moving = moving_dim(input_dim, flip=flip)
+        if not self.num_moving:
+            raise ValueError(f"Expected features that move; got {input_dim} with flip=True. Build it with flip=False.")
 
     @constraints.dependent_property(is_discrete=False)
     def domain(self) -> constraints.Constraint:
@@ -70,7 +75,12 @@ class Coupling(Bijection):
         return constraints.independent(constraints.cat(kinds, dim=-1, lengths=lengths), 1)
 
     def _split(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        first, last = x.split_with_sizes((self.boundary, x.shape[-1] - self.boundary), -1)  # its gradient is one cat
+        if x.shape[-1] != self.input_dim:
+            raise ValueError(
+                f"Expected events of shape (*batch, {self.input_dim}); got {tuple(x.shape)}. "
+                "Build the coupling with the width of the events."
+            )
+        first, last = x.split_with_sizes((self.boundary, self.input_dim - self.boundary), -1)  # its gradient is one cat
         staying, moving = (last, first) if self.flip else (first, last)
         # The conditioner keeps its input for gradients: a copy, not a view that would keep the whole of x alive.
         return staying.contiguous() if torch.is_grad_enabled() else staying, moving

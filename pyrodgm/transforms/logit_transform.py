@@ -4,10 +4,11 @@ import math
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch.distributions import constraints
 from torch.nn.functional import logsigmoid
 
 from pyrodgm.transforms.bijection import Bijection
+from pyrodgm.transforms.univariate.checks import validation_enabled
 
 
 class LogitTransform(Bijection):
@@ -72,7 +73,7 @@ class LogitTransform(Bijection):
 
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Narrow, then take the logit."""
-        if Distribution._validate_args and not (torch.jit.is_tracing() or torch.compiler.is_compiling()):
+        if validation_enabled():
             self._check_inside(y)
         # Each from its own end of the interval: 1 - p of a p near one would have lost its digits.
         log_p = (self.alpha + self.width * y).log()

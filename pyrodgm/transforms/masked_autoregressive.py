@@ -24,7 +24,7 @@ class MaskedAutoregressive(Bijection):
 
     Args:
         univariate: The family :math:`f`.
-        net: A causal network, ``(y, context) -> (*batch, D, num_params)`` with a ``stepper``.
+        net: A causal network, ``(y, context) -> (*batch, D, num_params)``; a draw reads its layers and its order.
 
     Example:
         >>> import torch

@@ -1,52 +1,70 @@
 """Remembering a drawn pair, so that its density costs no inverse, and never returning a stale one."""
 
-from collections.abc import Mapping
+from collections.abc import ValuesView
+from itertools import chain
+from operator import is_
 
 import torch
 from torch import Tensor, nn
 
 State = tuple[tuple[object, ...], Tensor | None]
-SAMPLED = 64  # elements looked at in each parameter
+SAMPLED = 64  # elements looked at in each floating tensor, at most
 
 
 class Watch:
-    """Tells states of a module's parameters apart.
+    """Tells states of a module apart: its parameters and buffers, its parts, and whether each part is in training.
 
     Torch counts in-place changes of a tensor, but fused optimisers and writes through ``parameter.data`` pass the
-    counter by. So a state holds the counters and, besides, a few values of each parameter. Replaced parameters
-    (``functional_call``, surgery on a layer) and moved ones (``.to()``) are found out by identity.
+    counter by. So a state holds the counters and, besides, a few values of each floating tensor; a write through
+    ``.data`` that leaves all of these as they were goes unseen. What was replaced (by ``functional_call``, by surgery
+    on a layer) or moved (by ``.to()``) is found out by identity. Of buffers that are not saved,
+    such as masks, the identity alone counts.
     """
 
     def __init__(self) -> None:
-        self._entries: list[tuple[Mapping[str, Tensor | None], str, Tensor, int]] | None = None
+        self._modules: list[nn.Module] | None = None
+        self._tables: list[ValuesView[object]] = []  # of the parts, parameters and buffers of each part
+        self._held: list[object] = []  # what was in the tables
+        self._tensors: list[tuple[Tensor, int]] = []
         self._samples: list[Tensor] = []
 
     def state(self, module: nn.Module) -> State | None:
-        """Return what compares equal (by :func:`same`) for unchanged parameters, or ``None`` if that cannot be told."""
+        """Return what compares equal (by :func:`same`) for an unchanged module, or ``None`` if that cannot be told."""
         if torch.is_inference_mode_enabled() or torch.compiler.is_compiling():
             return None
         try:
-            if self._entries is None or any(
-                owner.get(name) is not p or p.data_ptr() != address for owner, name, p, address in self._entries
-            ):
-                self._look_through(module)
-            counters = tuple((id(p), p._version) for _, _, p, _ in self._entries or ())
-            return counters, torch.cat(self._samples) if self._samples else None
+            if self._modules is None or not self._is_current():
+                self._modules = self._look_through(module)
+            modes = tuple([part.training for part in self._modules])
+            counters = tuple([(id(p), p._version) for p, _ in self._tensors])
+            return (modes, counters), torch.cat(self._samples) if self._samples else None
         except RuntimeError:  # tensors of a functional transform have neither counter nor address
-            self._entries = None
+            self._modules = None
             return None
 
-    def _look_through(self, module: nn.Module) -> None:
-        self._entries, self._samples = [], []
-        for part in module.modules():
-            kept = {k: v for k, v in part._buffers.items() if k not in part._non_persistent_buffers_set}
-            for tensors, names in ((part._parameters, part._parameters), (part._buffers, kept)):
-                for name in names:
-                    tensor = tensors[name]
-                    if tensor is not None and tensor.numel() and tensor.is_floating_point():
-                        self._entries.append((tensors, name, tensor, tensor.data_ptr()))
+    def _is_current(self) -> bool:
+        """Return whether all that was looked through is still in its place, and nothing besides."""
+        held = list(chain.from_iterable(self._tables))
+        return (
+            len(held) == len(self._held)
+            and all(map(is_, held, self._held))
+            and all(tensor.data_ptr() == address for tensor, address in self._tensors)
+        )
+
+    def _look_through(self, module: nn.Module) -> list[nn.Module]:
+        modules = list(module.modules())
+        self._tables, self._tensors, self._samples = [], [], []
+        for part in modules:
+            self._tables += [part._modules.values(), part._parameters.values(), part._buffers.values()]
+            saved = [v for k, v in part._buffers.items() if k not in part._non_persistent_buffers_set]
+            for tensor in (*part._parameters.values(), *saved):
+                if tensor is not None:
+                    self._tensors.append((tensor, tensor.data_ptr()))
+                    if tensor.numel() and tensor.is_floating_point():
                         flat = tensor.detach().view(-1)  # a view, so that it shows later changes
                         self._samples.append(flat[:: -(-flat.numel() // SAMPLED)])
+        self._held = list(chain.from_iterable(self._tables))
+        return modules
 
     def __deepcopy__(self, memo: dict[int, object]) -> "Watch":
         return Watch()
@@ -67,8 +85,9 @@ def same(first: State | None, second: State | None) -> bool:
 class Memory:
     """The last pair ``(x, y)`` of a bijection and its log-determinant, under everything that they depend on.
 
-    A pair is valid only for the very same tensors, unchanged since, the same state of the parameters, and the same
-    grad mode. Copies and pickles start empty.
+    A pair is valid only for the very same tensors, unchanged since, the same state of the module (see :class:`Watch`),
+    and the same grad mode. Nothing is remembered of inference tensors, whose changes nobody counts. Copies and pickles
+    start empty.
     """
 
     def __init__(self) -> None:
@@ -78,7 +97,7 @@ class Memory:
 
     def keep(self, x: Tensor, y: Tensor, ladj: Tensor, parameters: State | None, context: Tensor | None) -> None:
         """Remember ``y = f(x)`` with ``ladj = log|det dy/dx|``."""
-        if parameters is None:
+        if parameters is None or any(t is not None and t.is_inference() for t in (x, y, context)):
             self._pair = None
             return
         self._pair = x, y, ladj

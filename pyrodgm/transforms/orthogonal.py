@@ -1,4 +1,4 @@
-"""A rotation made of reflections."""
+"""An orthogonal map made of reflections."""
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,8 @@ class Orthogonal(Bijection):
 
     The product is applied at once, in its compact form :math:`Q = I - V T^{-1} V^\top` over unit columns, with
     :math:`T = \mathrm{triu}(V^\top V, 1) + I / 2`: two matrix products and one triangular solve, no loop. It starts at
-    a random rotation. With :math:`K = D`, every orthogonal matrix is reached up to the sign of one column.
+    a random orthogonal matrix, a rotation if :math:`K` is even, else one with a reflection. With :math:`K = D`, every
+    orthogonal matrix is reached up to the sign of one column.
 
     Args:
         input_dim: Number :math:`D` of features.

@@ -15,7 +15,7 @@ class Permute(Bijection):
         permutation: The order :math:`\pi`, each of ``0 .. D-1`` once.
 
     Raises:
-        ValueError: If it is not a permutation.
+        ValueError: If it is not a permutation; when called, if events are of another width.
 
     Example:
         >>> import torch
@@ -40,11 +40,20 @@ class Permute(Bijection):
 
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Take features in the given order."""
+        self._check_width(x)
         return x.index_select(-1, self.permutation), x.new_zeros(x.shape[:-1])
 
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Put features back."""
+        self._check_width(y)
         return y.index_select(-1, self.inverse_permutation), y.new_zeros(y.shape[:-1])
+
+    def _check_width(self, x: Tensor) -> None:
+        if x.shape[-1] != len(self.permutation):
+            raise ValueError(
+                f"Expected events of shape (*batch, {len(self.permutation)}); got {tuple(x.shape)}. "
+                "Build the permutation for the width of the events."
+            )
 
 
 class Flip(Bijection):

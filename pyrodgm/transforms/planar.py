@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from pyrodgm.heads.normal import UNIT_SCALE
 from pyrodgm.nn.mlp import MLP
 from pyrodgm.transforms.bijection import Bijection, check_input_dim
 from pyrodgm.transforms.root import solve_increasing
 
 STEEPEST = 1e-3  # 1 + w.u_hat stays above it, so that the inverse's slope stays below a thousand
-OFFSET = 0.5413248546129181  # log(e - 1), where softplus is 1
 SHORTEST = 1e-12  # of |w|^2
 
 
@@ -65,7 +65,7 @@ class Planar(Bijection):
             params = params + self.net(params.new_empty(0), context)  # (*batch, 2 D + 1)
         u, w, b = params.split_with_sizes((self.input_dim, self.input_dim, 1), -1)
         product = (w * u).sum(-1)
-        slope = (1 - STEEPEST) * (softplus(product + OFFSET) - 1)
+        slope = (1 - STEEPEST) * (softplus(product + UNIT_SCALE) - 1)
         along = (slope - product) / w.square().sum(-1).clamp_min(SHORTEST)
         return u + along[..., None] * w, w, b[..., 0], slope
 

@@ -88,3 +88,11 @@ def test_dropout_acts_in_training_alone(num_layers):
     assert not torch.equal(net(x), net(x))
     net.eval()
     assert torch.equal(net(x), net(x))
+
+
+def test_a_draw_drops_nothing_and_leaves_the_mode():
+    model = testing.perturb(ar.char_rnn(5, 12, hidden_dim=16, num_layers=2, dropout=0.5), 0.5)
+    model.net.output.eval()
+    check_draws_agree(model, (20,))
+    assert model.net.training
+    assert not model.net.output.training

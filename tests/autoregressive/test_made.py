@@ -7,6 +7,8 @@ import torch
 
 from pyrodgm import autoregressive as ar
 from pyrodgm import heads, models, nn, testing
+from pyrodgm.autoregressive import ensemble_distribution
+from pyrodgm.autoregressive.draw import draw_events
 from pyrodgm.train.export import load_weights, save_weights
 
 NUM = 5
@@ -241,3 +243,16 @@ def test_training_through_pyros_objective_learns():
 def test_a_head_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"Expected a head of one variable with 1 parameters; got Categorical\(3"):
         ar.Ensemble(nn.MaskedEnsemble(4, 1, hidden_dims=(8,)), heads.Categorical(3))
+
+
+def test_completions_keep_to_the_bound_on_memory(monkeypatch):
+    made, x = model(num_orders=None), torch.tensor([1.0] + [math.nan] * (NUM - 1))
+    given = []
+
+    def counting(*args, **options):
+        given.append((options["max_bytes"], options["progress"]))
+        return draw_events(*args, **options)
+
+    monkeypatch.setattr(ensemble_distribution, "draw_events", counting)
+    made.sample((4,), condition_on=x, max_bytes=1, progress=False)
+    assert set(given) == {(1, False)}

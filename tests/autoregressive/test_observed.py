@@ -2,6 +2,7 @@
 
 import math
 
+import pyro.distributions as dist
 import pytest
 import torch
 
@@ -81,3 +82,33 @@ def test_rows_have_masks_of_their_own():
     assert imputed.shape == (6, NUM)
     assert torch.equal(imputed[observed], x[observed])
     assert ((imputed == 0) | (imputed == 1)).all()
+
+
+class LogNormal(heads.Normal):
+    """Of positive numbers, so that zero is outside the support."""
+
+    def make(self, params):
+        return dist.LogNormal(*self._loc_scale(params)).to_event(self.event_dim)
+
+
+def test_what_is_unknown_is_never_outside_the_support():
+    made = ar.Autoregressive(nn.MaskedMLP(3, 2), LogNormal())
+    observed = torch.tensor([True, False, False])
+    log_prob = made.log_prob_observed(torch.tensor([2.0, math.nan, math.nan]), observed)
+    first = LogNormal()(made.net(torch.ones(3))[0]).log_prob(torch.tensor(2.0))
+    torch.testing.assert_close(log_prob, first)
+    log_prob.backward()
+    assert all(weight.grad.isfinite().all() for weight in made.parameters())
+    with pytest.raises(ValueError, match=r"got -1 at index \[0\]"):
+        made.log_prob_observed(torch.tensor([-1.0, math.nan, math.nan]), observed)
+
+
+@pytest.mark.parametrize("build", [model, lambda: ar.made(NUM, hidden_dims=(8,), num_orders=2)])
+def test_nothing_to_impute(build):
+    assert build().impute(torch.zeros(0, NUM), torch.zeros(0, NUM, dtype=torch.bool)).shape == (0, NUM)
+
+
+def test_truth_values_are_zeros_and_ones():
+    made, x = model(), torch.rand(6, NUM) < 0.5
+    assert torch.equal(made().log_prob(x), made().log_prob(x.double()))
+    assert torch.equal(made.impute(x, torch.ones_like(x)), x.double())

@@ -141,3 +141,20 @@ def test_memory_bounds_parts_and_changes_nothing(monkeypatch):
     monkeypatch.setattr(module, "MAX_BYTES", 4 * per_row)
     assert torch.equal(ar.pixel_defend(made, x, 6, context, strategy=ar.Incremental()), whole)
     assert sizes == [4, 4, 2]
+
+
+def test_drops_nothing_in_training_mode():
+    made = testing.perturb(ar.transformer(NUM_LEVELS, 6, model_dim=16, num_heads=2, num_layers=1, dropout=0.5), 0.3)
+    x = torch.randint(NUM_LEVELS, (20, 6))
+    expected = ar.pixel_defend(made.eval(), x, 2)
+    for strategy in (ar.Incremental(), ar.FixedPoint(), ar.Sequential()):
+        assert torch.equal(ar.pixel_defend(made.train(), x, 2, strategy=strategy), expected)
+    assert made.net.training
+
+
+def test_autocast_changes_nothing():
+    made = model(context_dim=2).float()
+    x, context = torch.randint(NUM_LEVELS, (10, 6)), torch.randn(10, 2, dtype=torch.bfloat16)
+    expected = ar.pixel_defend(made, x, 2, context.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(ar.pixel_defend(made, x, 2, context), expected)

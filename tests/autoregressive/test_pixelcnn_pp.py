@@ -108,7 +108,7 @@ def test_dropout_is_for_training_alone():
     model = testing.perturb(ar.pixelcnn_pp((1, 4, 5), num_levels=2, dropout=0.5, **TINY), 0.2)
     x = torch.ones(1, 1, 4, 5)
     assert not torch.equal(model().log_prob(x), model().log_prob(x))
-    for strategy in (ar.Incremental(), ar.FixedPoint()):
+    for strategy in (ar.Incremental(), ar.FixedPoint(), ar.Sequential()):
         draws = []
         for mode in (True, False):
             model.train(mode)
@@ -158,3 +158,8 @@ def test_values_that_are_not_finite_fall_back_to_steps():
     torch.nn.init.constant_(model.net.output_layer.bias, float("nan"))
     with pytest.warns(RuntimeWarning, match="Expected a row that settles in 3 passes"):
         assert model.sample((2,), strategy=ar.FixedPoint()).isnan().all()
+
+
+def test_sweep_of_no_images():
+    net = nn.PixelCNNPlusPlus((1, 4, 5), 1, **TINY)
+    assert net.sweep(lambda params, noise: noise, [torch.zeros(0, 1, 4, 5)]).shape == (0, 1, 4, 5)

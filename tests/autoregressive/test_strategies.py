@@ -1,10 +1,13 @@
 """Strategies draw alike, whatever the head, the chunks and the order; what ends a sequence ends it."""
 
+import copy
+
 import pytest
 import torch
 
 from pyrodgm import autoregressive as ar
 from pyrodgm import heads, nn, testing
+from pyrodgm.autoregressive import draw
 from pyrodgm.autoregressive.draw import bytes_per_draw, draw_events
 from pyrodgm.nn.causal import CausalNet
 
@@ -13,7 +16,7 @@ STRATEGIES = (ar.Incremental(), ar.FixedPoint(), ar.Sequential())
 
 def model(head=None, input_dim=7, context_dim=0, end=None):
     head = head or heads.Bernoulli()
-    order = torch.randperm(input_dim)
+    order = torch.randperm(input_dim) if end is None else None
     net = nn.MaskedMLP(input_dim, head.num_params, hidden_dims=(32,), context_dim=context_dim, order=order)
     return testing.perturb(ar.Autoregressive(net, head, end=end), 0.5)
 
@@ -66,6 +69,45 @@ def test_memory_bounds_chunks_and_changes_no_draw():
     whole = draws(made, (10,))
     assert torch.equal(draws(made, (10,), strategy=counting, max_bytes=3 * per_draw), whole)
     assert counting.sizes == (3, 3, 3, 1)
+
+
+def test_memory_is_measured_alike_whatever_records_graphs():
+    kinds = [nn.MaskedMLP(7, 1, hidden_dims=(32,)), nn.Recurrent(7, 1, hidden_dim=8), nn.PerConditionalMLP(7, 1)]
+    for net in kinds:
+        per_draw = bytes_per_draw(net, torch.zeros(1))
+        assert per_draw > 2 * 8 * 7  # more than the parameters of the positions
+        frozen = copy.deepcopy(net).requires_grad_(False)
+        state = torch.get_rng_state()
+        assert bytes_per_draw(frozen, torch.zeros(1)) == per_draw
+        with torch.inference_mode():
+            assert bytes_per_draw(copy.deepcopy(net), torch.zeros(1)) == per_draw
+        assert torch.equal(torch.get_rng_state(), state)
+        assert not any(weight.requires_grad for weight in frozen.parameters())
+        assert bytes_per_draw(net.float(), torch.zeros(1).float()) != per_draw  # measured anew
+
+
+def test_memory_of_an_ensemble_is_measured_once(monkeypatch):
+    made, measured = ar.made(5, hidden_dims=(16,), num_orders=4), []
+    original = draw.kept_bytes
+    monkeypatch.setattr(draw, "kept_bytes", lambda *args: measured.append(args) or original(*args))
+    for _ in range(2):
+        made.sample((20,))
+    assert len(measured) == 2  # one event, and two
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=repr)
+@pytest.mark.parametrize("name", ["made", "transformer", "gated_pixelcnn"])
+def test_autocast_changes_no_draw(name, strategy):
+    made = {
+        "made": lambda: ar.made(5, 2, hidden_dims=(16,)),
+        "transformer": lambda: ar.transformer(5, 4, 2, model_dim=16, num_heads=2, num_layers=1),
+        "gated_pixelcnn": lambda: ar.gated_pixelcnn((1, 3, 4), 2, num_layers=2, num_channels=4),
+    }[name]()
+    made = testing.perturb(made, 0.3).float()
+    context = torch.randn(3, 2, dtype=torch.bfloat16)
+    expected = draws(made, (), context.float(), strategy=strategy)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(draws(made, (), context, strategy=strategy), expected)
 
 
 def test_no_draws():
@@ -127,8 +169,6 @@ def test_everything_after_the_end_is_the_end(strategy):
 
 def test_what_follows_the_end_costs_nothing_and_must_be_the_end():
     made = model(heads.Categorical(3), input_dim=3, end=0)
-    made.net.order.copy_(torch.arange(3))
-    made.net.load_state_dict(made.net.state_dict())
     values = torch.cartesian_prod(*[torch.arange(3)] * 3)
     torch.testing.assert_close(made().log_prob(values).exp().sum(), torch.tensor(1.0))
     assert made().log_prob(torch.tensor([1, 0, 2])) == -torch.inf

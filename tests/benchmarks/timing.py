@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 FLOOR = "hand-written torch"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+SLOW_SECONDS = 20.0
 clock = CLOCKS["wall"]  # what all timings read
 
 
@@ -76,14 +77,18 @@ def interleave(
         contenders: The first is the floor.
         rounds: Number of rounds.
         block_seconds: Least duration of the floor's block.
-        warmups: Calls of each contender before anything is timed (one for those with ``every > 1``).
+        warmups: Calls of each contender before anything is timed. Those with ``every > 1`` get one; where that takes
+            more than ``SLOW_SECONDS`` it is timed, and stands as their only round.
 
     Returns:
         One timing a contender, in the same order.
     """
-    for contender in contenders:
+    slow: dict[int, float] = {}
+    for index, contender in enumerate(contenders):
         for _ in range(warmups if contender.every == 1 else 0):
             contender.run()
+        if contender.every > 1 and (seconds_once := _seconds(contender.run, 1)) > SLOW_SECONDS:
+            slow[index] = seconds_once
     floor_seconds = min(_seconds(contenders[0].run, 1) for _ in range(5))
     repeats = max(1, round(block_seconds / floor_seconds))
     timings = [Timing(c.name, num_params=c.num_params, note=c.note) for c in contenders]
@@ -96,7 +101,9 @@ def interleave(
             seconds: dict[int, float] = {}
             for index in order:
                 contender = contenders[index]
-                if turn % contender.every == 0:
+                if index in slow and turn == 0:
+                    seconds[index] = slow[index]
+                elif index not in slow and turn % contender.every == 0:
                     seconds[index] = _seconds(contender.run, repeats if contender.every == 1 else 1)
                     gc.collect()
             for index, value in seconds.items():

@@ -143,7 +143,8 @@ def tables(timings: dict[str, list[Timing]]) -> list[Table]:
         Table(
             "VAE training step",
             f"{INPUT_DIM}-{'-'.join(map(str, HIDDEN_DIMS))}-{LATENT_DIM}, batch {BATCH}, Bernoulli pixels. The "
-            f"trainer's rows time whole runs of `pyrodgm.train.fit`, in turns of {BLOCK} steps with the floor.",
+            f"trainer's rows time whole runs of `pyrodgm.train.fit`, in turns of {BLOCK} steps with the floor. "
+            "The trainer takes fused Adam, the floor of its rows torch's default Adam.",
             timings["step"],
             {
                 TRAINER: Target(1.05),

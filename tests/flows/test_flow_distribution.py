@@ -11,6 +11,7 @@ from pyro.optim import Adam
 from torch import nn
 
 from pyrodgm import Embedded, Fixed, Flow, Neural, distributions, flows, heads, models, transforms
+from pyrodgm import nn as nets
 from pyrodgm.testing import perturb
 
 BUILDERS = [flows.nice, flows.realnvp, flows.maf, flows.iaf, flows.spline_coupling, flows.spline_autoregressive]
@@ -96,6 +97,47 @@ def test_no_stale_density_after_any_other_change():
             x = distribution.sample()
             change(x)
             torch.testing.assert_close(distribution.log_prob(x), flow(context).log_prob(x))
+
+
+def test_no_stale_pair_after_a_change_of_the_module():
+    coupling = transforms.Coupling(4, transforms.Affine(), nets.MLP(2, 4))
+    dropping = transforms.Coupling(4, transforms.Affine(), nn.Sequential(nets.MLP(2, 4), nn.Dropout(0.5)))
+    dropping.conditioner.forward = lambda x, context: dropping.conditioner[1](dropping.conditioner[0](x, context))
+    norm, permute = transforms.BatchNorm(4), transforms.Permute([1, 0, 3, 2])
+    compose = transforms.Compose([transforms.Flip(), transforms.Elementwise(transforms.Affine(), 4)])
+    changes = [
+        (norm, norm.eval),
+        (dropping, dropping.eval),
+        (coupling, lambda: setattr(coupling, "conditioner", perturb(nets.MLP(2, 4)))),
+        (compose, lambda: compose.bijections.__setitem__(0, permute)),
+        (compose, lambda: compose.bijections.append(transforms.Flip())),
+        (permute, lambda: permute.load_state_dict(transforms.Permute([3, 2, 1, 0]).state_dict())),
+    ]
+    y = torch.randn(5, 4)
+    for bijection, change in changes:
+        perturb(bijection)
+        with torch.no_grad():
+            before = bijection.inv(y)
+            change()
+            torch.testing.assert_close(bijection.inv(y), bijection.inverse_and_ladj(y)[0])
+            assert not torch.equal(bijection.inv(y), before)
+
+
+def test_a_context_made_in_inference_mode():
+    flow = perturb(flows.realnvp(3, 2, num_layers=2))
+    with torch.inference_mode():
+        context = torch.randn(5, 2)
+    with torch.no_grad():
+        x = flow(context).sample()
+        torch.testing.assert_close(flow(context).log_prob(x), flow(context.clone()).log_prob(x.clone()))
+
+
+def test_parts_without_a_context_get_none():
+    flow = flows.extend(flows.realnvp(3), [transforms.Planar(3, 2)])
+    x, context = torch.randn(5, 3), torch.randn(5, 2)
+    flow.initialize(x, context)
+    assert flow(context).sample().shape == (5, 3)
+    assert flow(context).log_prob(x).shape == (5,)
 
 
 def test_memory_knows_the_grad_mode():
@@ -195,8 +237,32 @@ def test_conditional_base():
 
 def test_base_and_bijection_share_one_context():
     base = Neural(nn.Linear(4, 6), heads.Normal(3))
-    with pytest.raises(ValueError, match="Expected a base with context_dim 0 or 2; got 4"):
+    with pytest.raises(ValueError, match=r"Expected a base with context_shape \(\) or \(2,\); got \(4,\)"):
         Flow(flows.realnvp(3, 2).bijection, base)
+
+
+def test_a_base_with_a_context_of_two_dimensions():
+    base = Neural(nn.Sequential(nn.Flatten(-2), nn.Linear(4, 6)), heads.Normal(3), context_shape=(2, 2))
+    flow = Flow(flows.realnvp(3).bijection, base)
+    assert flow.context_shape == (2, 2)
+    assert flow(torch.randn(5, 2, 2)).sample((7,)).shape == (7, 5, 3)
+    with pytest.raises(ValueError, match=r"context_shape \(\) or \(4,\); got \(2, 2\)"):
+        Flow(flows.realnvp(3, 4).bijection, base)
+
+
+def test_a_base_is_initialized_from_what_reaches_it():
+    base, x = flows.extend(flows.realnvp(3), [transforms.LULinear(3)]), 5 + 3 * torch.randn(100, 3)
+    flow = Flow(transforms.Flip(), base)
+    flow.initialize(x)
+    u = base.bijection.inverse_and_ladj(x.flip(-1))[0]
+    torch.testing.assert_close(u.mean(0), torch.zeros(3), atol=1e-2, rtol=0)
+
+
+def test_a_distribution_moves_with_its_inverses():
+    fixed = Fixed(pyro.distributions.Gumbel(torch.zeros(3).float(), torch.ones(3).float()).to_event(1)).double()
+    x = torch.randn(5, 3)
+    expected = pyro.distributions.Gumbel(torch.zeros(3), torch.ones(3)).to_event(1)
+    torch.testing.assert_close(fixed().log_prob(x), expected.log_prob(x))
 
 
 @pytest.mark.parametrize("build", BUILDERS)

@@ -30,6 +30,15 @@ def test_the_short_way_takes_more_values_than_parameters_and_any_layout():
     assert head.log_prob(torch.zeros(0, head.num_params), torch.zeros(0, 3)).shape == (0,)
 
 
+def test_half_precision_is_lifted_before_any_arithmetic():
+    head = heads.DiscretizedLogisticMixture(10, 256, 3)
+    params, values = torch.randn(5, head.num_params).bfloat16(), torch.randint(0, 256, (5, 3))
+    expected = head(params.float())
+    torch.testing.assert_close(head(params).loc, expected.loc, rtol=0, atol=0)
+    torch.testing.assert_close(head(params).log_scale, expected.log_scale, rtol=0, atol=0)
+    torch.testing.assert_close(head(params).log_prob(values), head.log_prob(params, values))
+
+
 def test_the_start_is_nearly_flat_and_its_components_differ():
     for shape in ((), (3,)):
         head = heads.DiscretizedLogisticMixture(10, 256, shape)

@@ -56,6 +56,35 @@ def test_refuses_draws_without_gradients():
         objective.differentiable_loss(lambda x: None, guide, torch.zeros(2))
 
 
+def standard(*names, **kwargs):
+    """A program of standard normals, each in the plate, and an observed one."""
+
+    def program(x):
+        with pyro.plate("data", len(x), dim=-1):
+            for name in names:
+                pyro.sample(name, dist.Normal(torch.zeros(()), 1.0), **kwargs)
+            pyro.sample("x", dist.Normal(torch.zeros(()), 1.0), obs=x)
+
+    return program
+
+
+OBJECTIVES = [infer.log_evidence, infer.ReparameterizedELBO().differentiable_loss]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_names_sites_without_a_twin(objective):
+    x = torch.randn(4)
+    with pytest.raises(ValueError, match=r"for every latent site of the model; got none for \['b', 'c'\]\. Sample"):
+        objective(standard("a", "b", "c"), pyro.poutine.block(standard("a"), hide=["x"]), x)
+    with pytest.raises(ValueError, match=r"over latent sites of the model; got \['b'\] besides\. Remove"):
+        objective(standard("a"), pyro.poutine.block(standard("a", "b"), hide=["x"]), x)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_auxiliary_sites_need_no_twin(objective):
+    objective(standard(), pyro.poutine.block(standard("a", infer={"is_auxiliary": True}), hide=["x"]), torch.randn(4))
+
+
 def test_leaves_the_parameter_store_alone():
     from pyrodgm import models
 

@@ -79,6 +79,25 @@ def test_path_gradient_is_free_of_noise_at_the_target():
     assert norms[0] < 1e-10 < 1e-3 < norms[1]
 
 
+def test_path_gradient_of_a_context_is_free_of_noise_at_the_target():
+    flow, context = Flow(AddContext(context_dim=2), Fixed(distributions.StandardNormal(2))), torch.zeros(1, 2)
+    context.requires_grad_()
+    standard = distributions.StandardNormal(2)
+    loss = infer.ReverseKL(lambda x, c: standard.log_prob(x), num_particles=50, path_gradient=True)(flow)(context)
+    (gradient,) = torch.autograd.grad(loss, context)
+    torch.testing.assert_close(gradient, torch.zeros(1, 2))
+
+
+class AddContext(transforms.Bijection):
+    """The shift by the context."""
+
+    def forward_and_ladj(self, x, context=None):
+        return x + context, x.new_zeros(x.shape[:-1])
+
+    def inverse_and_ladj(self, y, context=None):
+        return y - context, y.new_zeros(y.shape[:-1])
+
+
 def test_reaches_an_exact_fit():
     flow = gaussian()
     losses = infer.fit_density(flow, log_density, num_steps=600, lr=3e-2, path_gradient=True)

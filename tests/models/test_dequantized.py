@@ -255,6 +255,16 @@ def test_single_precision_never_reaches_the_ends_of_the_unit_interval(levels):
     assert ((draws > 0) & (draws < 1)).all()
 
 
+@pytest.mark.parametrize("learned", [False, True])
+def test_noise_for_integers_is_of_the_densitys_type(learned):
+    guide = models.VariationalDequantization(flows.realnvp(3, context_dim=3), num_levels=17) if learned else None
+    model = models.Dequantized(flows.maf(3), num_levels=17, guide=guide).float()
+    x = torch.randint(0, 17, (5, 3))
+    model.initialize(torch.randint(0, 17, (50, 3)))
+    assert pyro.poutine.trace(model.model).get_trace(x).nodes["u"]["value"].dtype == torch.float32
+    assert infer.ReparameterizedELBO()(model.model, model.guide)(x).dtype == torch.float32
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.long])
 def test_integers_of_integer_type(dtype):
     model = models.Dequantized(flows.maf(3), num_levels=17)

@@ -77,6 +77,17 @@ def test_copies_are_independent():
         assert twin.model._pyro_name != vae.model._pyro_name
 
 
+def test_an_assigned_component_reaches_the_programs():
+    vae = small()
+    vae.prior, vae.posterior = flows.realnvp(2), Neural(nn.MLP(6, 4), heads.Normal(2))
+    assert vae.model.prior is vae.prior
+    assert vae.guide.posterior is vae.posterior
+    loss = infer.ReparameterizedELBO()(vae.model, vae.guide)
+    loss(torch.rand(4, 6).round()).backward()
+    assert all(p.grad is not None for p in vae.parameters())
+    assert {id(p) for p in vae.parameters()} == {id(p) for p in loss.parameters()}
+
+
 def test_moves_as_one():
     vae = small().float()
     assert vae.sample(3).dtype == torch.float32

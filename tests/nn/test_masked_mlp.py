@@ -85,3 +85,23 @@ def test_direct_connections_without_hidden_layers_are_refused():
 def test_refuses_empty_layers(hidden_dims):
     with pytest.raises(ValueError, match="Expected"):
         nn.MaskedMLP(3, 2, hidden_dims=hidden_dims)
+
+
+@pytest.mark.parametrize("build", [nn.MaskedMLP, nn.PerConditionalMLP])
+def test_stepping_records_no_graph_of_an_activation_with_parameters(build):
+    net, x = build(4, 2, hidden_dims=(8, 8), activation=torch.nn.PReLU), torch.randn(3, 4)
+    stepper, value = net.stepper((3,)), None
+    for i in range(4):
+        params = stepper(value)
+        assert not params.requires_grad
+        torch.testing.assert_close(params, net(x)[:, i].detach())
+        value = x[:, i]
+
+
+def test_a_graph_is_kept_in_the_state_dict():
+    graph = torch.tensor([[0, 0, 0], [1, 0, 0], [1, 0, 0]])
+    net, other = (nn.MaskedMLP(3, 1, adjacency=graph) for _ in range(2))
+    other.load_state_dict(net.state_dict())
+    x = torch.randn(5, 3)
+    assert torch.equal(net(x), other(x))
+    assert torch.equal(net.state_dict()["adjacency"], graph.bool())

@@ -69,6 +69,12 @@ def test_gradients_are_the_same_where_hidden_units_are_not_kept(real, monkeypatc
     torch.testing.assert_close((kept[index] * direction).sum(), (above - below) / (2 * step), rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("hidden_dim", [4, 16])
+def test_gradients_with_respect_to_features_that_are_zero(hidden_dim):
+    net = testing.perturb(nn.NADE(20, 1, hidden_dim=hidden_dim), 0.3)
+    assert torch.autograd.gradcheck(net, torch.zeros(2, 20, requires_grad=True))
+
+
 def test_gradients_of_many_real_rows_take_bounded_memory():
     """What a pass keeps for its gradient is a part of all hidden units, once these are many."""
     net = nn.NADE(512, 1, hidden_dim=512).float()

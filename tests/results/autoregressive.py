@@ -110,12 +110,12 @@ SECTIONS = (
 
 
 def read(folder: Path) -> dict[str, Any] | None:
-    """Return how a run ended and its evaluation, or None where one of them is missing."""
+    """Return how a run ended, and under ``evaluation`` its evaluation, or None where one of them is missing."""
     names = ("fit.json", "evaluation.json")
     if not all((folder / name).is_file() for name in names):
         return None
     fitted, evaluation = (json.loads((folder / name).read_text()) for name in names)
-    return fitted | evaluation
+    return {**fitted, "evaluation": evaluation}
 
 
 def line(row: Row, section: Section, runs: Path) -> list[str]:
@@ -124,7 +124,7 @@ def line(row: Row, section: Section, runs: Path) -> list[str]:
     goal = "" if row.goal is None else f"{row.goal:g}"
     if run is None:
         return [row.model, f"`{row.recipe}`", "not run", goal, "", row.published, "", ""]
-    value, error = run[section.key], run[f"{section.key}_standard_error"]
+    value, error = (run["evaluation"][key] for key in (section.key, f"{section.key}_standard_error"))
     met = "" if row.goal is None else "met" if value <= row.goal else f"missed by {value - row.goal:.2f}"
     digits = 2 if section.key == "nll_nats" else 3
     return [
@@ -153,14 +153,17 @@ def page(runs: Path) -> str:
     machines = sorted({json.dumps(run["machine"], sort_keys=True) for run in done})
     machine = "; ".join(", ".join(f"{k} {v}" for k, v in json.loads(text).items()) for text in machines)
     seeds = sorted({run["seed"] for run in done})
+    threads = sorted({run["machine"]["threads"] for run in done})
+    cpu_only = all(run["machine"]["accelerator"] == "none" for run in done)
+    budgets = " No GPU was at hand, so that there are no rows\nwith the papers' own budgets." if cpu_only else ""
     return f"""# Autoregressive models
 
 Written by `python -m {PROGRAM}` from the runs of `make results`; do not edit by hand.
 
 Every row is one training of its recipe within the minutes that the recipe gives it, and the exact likelihood of the
 whole test set; ± is one standard error over test data. Seed {", ".join(map(str, seeds))}. Machine: {machine}.
-Each row had one thread, and other rows ran beside it. A run that is cut by time is not repeatable to the bit. No GPU
-was at hand, so that there are no rows with the papers' own budgets. "Recalled" figures were not read again.
+Threads of a row: {", ".join(map(str, threads))}; other rows ran beside it. A run that is cut by time is not repeatable
+to the bit.{budgets} "Recalled" figures were not read again.
 
 ```text
 make results RECIPES="mnist_fvsbn mnist_nade"

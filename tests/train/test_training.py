@@ -163,6 +163,8 @@ SETTINGS = {
         {"max_epoch": 3},
         r"Expected a key of trainer; got 'max_epoch'; did you mean 'max_epochs'",
     ),
+    "no time": ({"schedule": "cosine", "max_minutes": 0}, {}, r"Expected training\.max_minutes above 0 or none; got 0"),
+    "no number": ({}, {"max_epochs": "ten"}, r"Expected trainer\.max_epochs to be of type .*; got 'ten'"),
     "time": ({}, {"max_time": "00:00:01:00"}, r"Expected training\.max_minutes for a limit of time"),
     "ours": ({}, {"callbacks": []}, "Expected a key of trainer; got 'callbacks'"),
     "no end": ({"schedule": "cosine"}, {"max_epochs": -1}, r"Expected trainer\.max_epochs or max_steps with schedule"),

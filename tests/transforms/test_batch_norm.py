@@ -85,3 +85,13 @@ def test_a_constant_column_of_a_batch_stays_finite():
     x, ladj = norm.inverse_and_ladj(y.requires_grad_())
     (gradient,) = torch.autograd.grad(x.square().sum() + ladj.sum(), y)
     assert torch.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_training_on_data_of_another_type(dtype):
+    norm, y = transforms.BatchNorm(3, momentum=1.0).float(), data()
+    x, ladj = norm.inverse_and_ladj(y.to(dtype))
+    assert x.isfinite().all()
+    assert ladj.isfinite().all()
+    assert norm.running_mean.dtype == torch.float32
+    torch.testing.assert_close(norm.running_mean.double(), y.mean(0), rtol=0.02, atol=0.02)

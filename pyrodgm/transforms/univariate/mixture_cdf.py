@@ -13,10 +13,10 @@ from pyrodgm.transforms.root import solve_increasing
 from pyrodgm.transforms.univariate.base import Univariate, check_columns
 from pyrodgm.transforms.univariate.checks import check_inside, clamp_inside, smallest_probability
 from pyrodgm.transforms.univariate.mixture_em import refine_mixtures
+from pyrodgm.transforms.univariate.normal_quantile import LOG_SQRT_TAU
 
 Tails = tuple[Tensor, Tensor, Tensor]
 
-LOG_SQRT_TAU = 0.5 * math.log(2 * math.pi)
 BANDWIDTH = 0.5  # of a component set from data, in distances to its neighbours
 
 
