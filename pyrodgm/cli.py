@@ -60,6 +60,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     fit.add_argument("recipe", metavar="RECIPE", help="a YAML file, or a name that `pyrodgm recipes` shows")
     fit.add_argument("--out", required=True, metavar="RUN", help="the run folder")
+    add_allow(fit)
     fit.set_defaults(run_command=run_fit)
 
     evaluate = commands.add_parser("evaluate", help="test likelihood of a run, in nats and bits per dimension")
@@ -70,6 +71,8 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--root", help="folder of the data")
     evaluate.add_argument("--seed", type=int, default=0)
     evaluate.add_argument("--name", default="evaluation", help="stem of the files written (evaluation)")
+    add_device(evaluate)
+    add_allow(evaluate)
     evaluate.set_defaults(run_command=run_evaluate)
 
     sample = commands.add_parser(
@@ -81,6 +84,8 @@ def make_parser() -> argparse.ArgumentParser:
     sample.add_argument(
         "--root", help="folder of the data: the shape of a picture, the characters of a text, the contexts of the draws"
     )
+    add_device(sample)
+    add_allow(sample)
     sample.set_defaults(run_command=run_sample)
 
     compare = commands.add_parser("compare", help="a table of evaluated runs, with paired differences to the first")
@@ -88,6 +93,22 @@ def make_parser() -> argparse.ArgumentParser:
     compare.add_argument("--name", default="evaluation", help="stem of the evaluations' files (evaluation)")
     compare.set_defaults(run_command=run_compare)
     return parser
+
+
+def add_allow(parser: argparse.ArgumentParser) -> None:
+    """Add the option that trusts other packages."""
+    parser.add_argument(
+        "--allow",
+        metavar="PREFIX",
+        action="append",
+        default=[],
+        help='build classes of your own too, such as those under "mypackage." (may be repeated)',
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where the model runs."""
+    parser.add_argument("--device", default="cpu", help="where the model runs, such as cuda (cpu)")
 
 
 def make_console() -> "Console":
@@ -125,7 +146,7 @@ def run_fit(options: argparse.Namespace) -> None:
     console = make_console()
     path = find_recipe(options.recipe)
     config = override(with_data_root(read_config(path)), options.overrides)
-    split_settings(config["training"])
+    split_settings(config["training"], allow=options.allow)
     check_trainer(config["trainer"])
     folder = Path(options.out)
     check_folder(folder, config)
@@ -135,12 +156,12 @@ def run_fit(options: argparse.Namespace) -> None:
         return
     pyro.set_rng_seed(config["seed"])
     splits = build_data(config["data"])  # its root is settled: an override before PYRODGM_DATA before the recipe
-    model = train.build(config["model"], where="model")
+    model = train.build(config["model"], allow=options.allow, where="model")
     console.print(
         f"{path.stem}: {splits.name}, {len(splits.train.x)} rows, into {folder}", highlight=False, soft_wrap=True
     )
     sections = {key: config[key] for key in ("training", "trainer", "seed")}
-    result = train.fit(model, splits, folder, config=config, console=console, **sections)
+    result = train.fit(model, splits, folder, config=config, allow=options.allow, console=console, **sections)
     print_fit(console, folder, result)
 
 
@@ -174,6 +195,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
             root=options.root,
             seed=options.seed,
             name=options.name,
+            device=options.device,
+            allow=options.allow,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     write_json(Path(options.run) / f"{options.name}.json", result | {"command": options.line})
@@ -192,16 +215,17 @@ def run_sample(options: argparse.Namespace) -> None:
     from pyrodgm.train.config import read_config
     from pyrodgm.train.evaluate import load_data
     from pyrodgm.train.files import write_whole
+    from pyrodgm.train.machine import check_device
 
     check_positive(options, "num")
     folder = Path(options.run)
-    model = train.load(folder)
+    model = train.load(folder, allow=options.allow).to(check_device(options.device))
     splits = load_data(read_config(folder / "config.yaml"), root=options.root)
     context = splits.test.context
     if context is not None:
         context = context[torch.arange(options.num) % len(context)]  # again from the first where there are fewer
     pyro.set_rng_seed(options.seed)
-    x = model.sample(options.num, context)
+    x = model.sample(options.num, None if context is None else context.to(options.device)).cpu()
     buffer = io.BytesIO()
     np.save(buffer, x.numpy(), allow_pickle=False)
     written = [write_whole(folder / "samples.npy", lambda file: file.write(buffer.getvalue()))]

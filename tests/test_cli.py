@@ -268,3 +268,28 @@ def test_as_a_module() -> None:
     command = [sys.executable, "-m", "pyrodgm.cli", "--help"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "recipes" in done.stdout
+
+
+def test_classes_of_a_users_own_package(call: Callable[..., Said], recipe: Path, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "mypackage.py").write_text(
+        "from pyrodgm import models\n\n\ndef small(width):\n    return models.vae(64, 2, hidden_dims=(width,))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    config = yaml.safe_load(recipe.read_text())
+    config["model"] = {"class_path": "mypackage.small", "init_args": {"width": 8}}
+    recipe.write_text(yaml.safe_dump(config))
+    code, _, err = call("fit", recipe, "--out", tmp_path / "run", *TINY)
+    assert (code, "Expected class_path under" in err) == (2, True)
+    allow = ("--allow", "mypackage.")
+    assert call("fit", recipe, "--out", tmp_path / "run", *allow, *TINY)[0] == 0
+    assert call("sample", tmp_path / "run", "--num", 2)[0] == 2
+    assert call("sample", tmp_path / "run", "--num", 2, *allow)[0] == 0
+    assert call("evaluate", tmp_path / "run", "--num_particles", 2, "--limit", 3, *allow)[0] == 0
+
+
+def test_a_device_that_is_not_there(call: Callable[..., Said], recipe: Path, tmp_path: Path) -> None:
+    assert call("fit", recipe, "--out", tmp_path / "run", *TINY)[0] == 0
+    for command in ("evaluate", "sample"):
+        code, _, err = call(command, tmp_path / "run", "--device", "cudda")
+        assert code == 2
+        assert "Expected a device of this machine, such as cpu or cuda; got 'cudda'" in err

@@ -19,7 +19,7 @@ from pyrodgm.train.build import build
 from pyrodgm.train.config import read_config, with_data_root
 from pyrodgm.train.export import load
 from pyrodgm.train.files import read_json, write_json, write_whole
-from pyrodgm.train.machine import describe_machine
+from pyrodgm.train.machine import check_device, describe_machine
 
 ROWS = 100  # rows between two calls of `progress`
 
@@ -58,6 +58,8 @@ def evaluate(
     root: str | None = None,
     seed: int = 0,
     name: str = "evaluation",
+    device: str = "cpu",
+    allow: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Estimate the test negative log-likelihood of a run; writes `NAME.json`, and `NAME.npy` with one figure per datum.
@@ -70,6 +72,8 @@ def evaluate(
         root: Folder of the data, see `load_data`.
         seed: Seed of the particles.
         name: Stem of the two files.
+        device: Where the model runs, such as `cuda`.
+        allow: Import-path prefixes trusted besides ours, see `load`.
         progress: Called with the rows done and their number.
 
     Returns:
@@ -80,19 +84,20 @@ def evaluate(
     """
     folder = Path(folder)
     config = read_config(folder / "config.yaml")
-    model = load(folder)
+    model = load(folder, allow=allow)
     splits = load_data(config, root=root)
     x, context = rows_of(splits.test, model.event_shape)
     x, context = x[:limit], None if context is None else context[:limit]
     model.check_data(x, context)
+    model.to(check_device(device))
     pyro.set_rng_seed(seed)
     start = time.monotonic()
     parts: list[Tensor] = []
     for first in range(0, len(x), ROWS):
         rows = slice(first, first + ROWS)
-        c = None if context is None else context[rows]
+        c = None if context is None else context[rows].to(device)
         sizes = {"num_particles": num_particles, "chunk_size": chunk_size}
-        parts.append(-infer.log_evidence(model.model, model.guide, x[rows], c, **sizes).double())
+        parts.append(-infer.log_evidence(model.model, model.guide, x[rows].to(device), c, **sizes).double().cpu())
         if progress is not None:
             progress(min(first + ROWS, len(x)), len(x))
     nll = torch.cat(parts)
@@ -119,6 +124,7 @@ def evaluate(
         "stopped_by": fitted.get("stopped_by"),
         "evaluation_minutes": round((time.monotonic() - start) / 60, 3),
         "seed": seed,
+        "device": device,
         "machine": describe_machine(),
     }
     buffer = io.BytesIO()

@@ -4,7 +4,7 @@ import inspect
 import logging
 import signal
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,6 +69,7 @@ def fit(
     trainer: Mapping[str, Any] | None = None,
     seed: int = 0,
     config: Mapping[str, Any] | None = None,
+    allow: Sequence[str] = (),
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train a model into a run folder; called again on the same folder, go on where it was stopped, or do nothing.
@@ -87,6 +88,7 @@ def fit(
         trainer: Arguments of Lightning's `Trainer`, such as `max_epochs` or `gradient_clip_val`.
         seed: Seed of the noise and of the order of the data.
         config: The whole recipe, kept in `config.yaml`; its `model` section is what `load` builds.
+        allow: Import-path prefixes trusted besides ours where `training` names an objective of yours.
         console: Where progress is shown; None shows none.
 
     Returns:
@@ -106,7 +108,7 @@ def fit(
         (1, 'max_epochs')
     """
     folder = Path(folder)
-    module_settings, run_settings = split_settings(training or {})
+    module_settings, run_settings = split_settings(training or {}, allow=allow)
     trainer_settings = check_trainer(trainer or {})
     whole = {"model": None, **(config or {})}
     whole |= {"seed": seed, "training": dict(training or {}), "trainer": dict(trainer or {})}
@@ -237,7 +239,7 @@ def check_folder(folder: Path, config: Mapping[str, Any]) -> None:
             )
 
 
-def split_settings(training: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_settings(training: Mapping[str, Any], *, allow: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the arguments of `Training` and those of the run, each checked.
 
     Raises:
@@ -252,8 +254,8 @@ def split_settings(training: Mapping[str, Any]) -> tuple[dict[str, Any], dict[st
     for key, value in training.items():
         if key == "objective":
             is_config = isinstance(value, Mapping)
-            allow = ("pyro.infer.",)
-            module[key] = build(value, allow=allow, where="training.objective") if is_config else value
+            trusted = ("pyro.infer.", *allow)
+            module[key] = build(value, allow=trusted, where="training.objective") if is_config else value
         else:
             (run if key in run else module)[key] = plain_value(value, hints[key], where=f"training.{key}")
     if (minutes := run["max_minutes"]) is not None and not minutes > 0:

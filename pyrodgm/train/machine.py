@@ -27,3 +27,20 @@ def describe_machine() -> dict[str, str | int]:
         "torch": torch.__version__,
         "pyro": version("pyro-ppl"),
     }
+
+
+def check_device(device: str) -> torch.device:
+    """Return the device of a name.
+
+    Raises:
+        ValueError: If there is none of that name here.
+    """
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:  # torch says AssertionError where it was built without CUDA
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"Expected a device of this machine, such as cpu or cuda; got {device!r} ({reason})."
+        ) from error
+    return found
