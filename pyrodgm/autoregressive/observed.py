@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from pyrodgm.autoregressive.draw import MAX_BYTES, bytes_per_draw, draw_events
+from pyrodgm.autoregressive.draw import MAX_BYTES, as_drawn, bytes_per_draw, draw_events
 from pyrodgm.autoregressive.strategies import Strategy
 from pyrodgm.autoregressive.support import check_values, inner_value, variable_support
 from pyrodgm.nn.causal import CausalNet, symbols_last
@@ -160,7 +160,8 @@ def weights_of(distribution: "AutoregressiveDistribution", completions: Tensor, 
     net = distribution.net
     batch = completions.shape[1 : completions.dim() - len(net.event_shape)]
     size = max(1, MAX_BYTES // (bytes_per_draw(net, next(net.parameters())) * max(batch.numel(), 1)))
-    return torch.cat([observed_log_prob(distribution, part, mask) for part in completions.split(size)])
+    with as_drawn(net):  # nothing is dropped, as when the completions were drawn
+        return torch.cat([observed_log_prob(distribution, part, mask) for part in completions.split(size)])
 
 
 def log_prob_by_order(distribution: "AutoregressiveDistribution", x: Tensor, observed: Tensor) -> Tensor:

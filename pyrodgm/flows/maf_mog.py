@@ -10,6 +10,7 @@ from pyrodgm.flows.bases import standard_base
 from pyrodgm.flows.flow import Flow
 from pyrodgm.flows.orders import Orders, orders_of_layers
 from pyrodgm.flows.scales import affine_of_depth
+from pyrodgm.nn.mlp import check_dim
 from pyrodgm.transforms import Compose, InverseUnivariate, MixtureNormalCDF, Normalized, NormalQuantile
 from pyrodgm.transforms.bijection import check_input_dim
 
@@ -57,7 +58,7 @@ def maf_mog(
         https://arxiv.org/abs/1705.07057
     """
     check_input_dim(input_dim)
-    check_input_dim(num_layers + 1, what="num_layers + 1")
+    check_dim("num_layers", num_layers, 0)
     given = orders_of_layers(orders, input_dim, num_layers + 1)
     mixture = InverseUnivariate(Normalized(MixtureNormalCDF(num_components), NormalQuantile()))
     sizes = (input_dim, context_dim, hidden_dims, activation)

@@ -112,3 +112,13 @@ def test_truth_values_are_zeros_and_ones():
     made, x = model(), torch.rand(6, NUM) < 0.5
     assert torch.equal(made().log_prob(x), made().log_prob(x.double()))
     assert torch.equal(made.impute(x, torch.ones_like(x)), x.double())
+
+
+def test_completions_are_weighed_without_dropout():
+    made = ar.transformer(3, 4, num_layers=1, num_heads=1, model_dim=8, dropout=0.9)
+    x, observed = torch.randint(3, (20, 4)), torch.tensor([False, True, False, True])
+    drawn = []
+    for mode in (True, False):
+        torch.manual_seed(5)
+        drawn.append(made.train(mode).impute(x, observed))
+    assert torch.equal(*drawn)
