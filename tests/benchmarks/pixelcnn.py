@@ -10,7 +10,7 @@ from tests.benchmarks.grid import Grid, Row
 from tests.benchmarks.pixel_rnn import full_pass, hand_written_loop, hand_written_loss, images, our_logits, our_loss
 from tests.benchmarks.plain_pixel_cnn import plain_gated_pixel_cnn, plain_pixel_cnn
 from tests.benchmarks.report import Table
-from tests.benchmarks.timing import FLOOR, Contender, Timing, interleave
+from tests.benchmarks.timing import FLOOR, Contender, Timing, interleave, speedup
 
 GROUPS = (("pyrodgm",),)
 ROUNDS = 7
@@ -86,9 +86,9 @@ def tables(timings: dict[str, list[Timing]]) -> list[Table]:
         draws.append(Row((where, *num), floor, by_name))
         target = DRAWS.get((where.split(",")[0], int(num[0])))
         if LOOP in by_name and target:
-            where, speedup = f"{where}, {num[0]} at once", by_name[LOOP].ratio / ours.ratio
-            text = f"{where}: {speedup:,.0f}× faster than a pass for each pixel (target ≥ {target:g})"
-            drawn.append((text, speedup >= target))
+            where, times = f"{where}, {num[0]} at once", speedup(by_name[LOOP], ours)
+            text = f"{where}: {times:,.0f}× faster than a pass for each pixel (target ≥ {target:g})"
+            drawn.append((text, times >= target))
             drawn.append((f"{where}: {ours.values[EQUAL]:.0f} {EQUAL} (target 0)", ours.values[EQUAL] == 0))
         if f"{LEVELS} levels" in where:
             seconds = ours.median / 1e3

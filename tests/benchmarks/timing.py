@@ -65,6 +65,17 @@ class Timing:
         return statistics.median(self.milliseconds)
 
 
+def speedup(slow: Timing, fast: Timing) -> float:
+    """Return how many times faster one contender is than another, by the paired ratios.
+
+    One that was timed once, because it takes seconds, has no pair: the floor's block of its round is a moment beside
+    it. Then median times are compared.
+    """
+    if len(slow.ratios) > 1:
+        return slow.ratio / fast.ratio
+    return slow.median / fast.median
+
+
 def interleave(
     contenders: Sequence[Contender], *, rounds: int, block_seconds: float = 0.05, warmups: int = 2
 ) -> list[Timing]:
