@@ -3,49 +3,7 @@
 It reads the runs that ``make results`` has left, and writes a row for each that is finished.
 """
 
-import argparse
-import json
-from pathlib import Path
-from typing import Any, NamedTuple
-
-PROGRAM = "tests.results.autoregressive"
-
-
-class Row(NamedTuple):
-    """A recipe and what it is compared with.
-
-    Args:
-        recipe: Name of the recipe and of the run's folder.
-        model: How the page calls it.
-        goal: Largest figure that meets the goal on two cores, in the section's unit, or None.
-        published: Figures of papers, in the section's unit.
-    """
-
-    recipe: str
-    model: str
-    goal: float | None = None
-    published: str = ""
-
-
-class Section(NamedTuple):
-    """A table of one data set.
-
-    Args:
-        title: Heading.
-        unit: Name of the figures, as a column's head.
-        key: Their key in ``evaluation.json``.
-        rows: Its recipes.
-        text: What has to be known about the data and the published figures.
-        after: What is to be seen of it: draws, and what was tried.
-    """
-
-    title: str
-    unit: str
-    key: str
-    rows: tuple[Row, ...]
-    text: str
-    after: str = ""
-
+from tests.results.recipe_tables import Row, Section, write_page
 
 SECTIONS = (
     Section(
@@ -109,78 +67,24 @@ SECTIONS = (
     ),
 )
 
+TEXT = """# Autoregressive models
 
-def read(folder: Path) -> dict[str, Any] | None:
-    """Return how a run ended, and under ``evaluation`` its evaluation, or None where one of them is missing."""
-    names = ("fit.json", "evaluation.json")
-    if not all((folder / name).is_file() for name in names):
-        return None
-    fitted, evaluation = (json.loads((folder / name).read_text()) for name in names)
-    return {**fitted, "evaluation": evaluation}
-
-
-def line(row: Row, section: Section, runs: Path) -> list[str]:
-    """Return the cells of one row of a table."""
-    run = read(runs / row.recipe)
-    goal = "" if row.goal is None else f"{row.goal:g}"
-    if run is None:
-        return [row.model, f"`{row.recipe}`", "not run", goal, "", row.published, "", ""]
-    value, error = (run["evaluation"][key] for key in (section.key, f"{section.key}_standard_error"))
-    met = "" if row.goal is None else "met" if value <= row.goal else f"missed by {value - row.goal:.2f}"
-    digits = 2 if section.key == "nll_nats" else 3
-    return [
-        row.model,
-        f"`{row.recipe}`",
-        f"{value:.{digits}f} ± {error:.{digits}f}",
-        goal,
-        met,
-        row.published,
-        f"{run['num_parameters']:,}",
-        f"{run['minutes']:.1f} min, {run['epochs']} epochs, {run['stopped_by']}",
-    ]
-
-
-def table(section: Section, runs: Path) -> str:
-    """Return one section of the page."""
-    head = ["model", "recipe", section.unit, "goal", "", "published", "parameters", "training"]
-    rows = [head, ["---"] * len(head), *(line(row, section, runs) for row in section.rows)]
-    lines = [f"## {section.title}", "", section.text, "", *(f"| {' | '.join(cells)} |" for cells in rows), ""]
-    return "\n".join([*lines, section.after, ""] if section.after else lines)
-
-
-def page(runs: Path) -> str:
-    """Return the whole page."""
-    done = [run for section in SECTIONS for row in section.rows if (run := read(runs / row.recipe))]
-    machines = sorted({json.dumps(run["machine"], sort_keys=True) for run in done})
-    machine = "; ".join(", ".join(f"{k} {v}" for k, v in json.loads(text).items()) for text in machines)
-    seeds = sorted({run["seed"] for run in done})
-    threads = sorted({run["machine"]["threads"] for run in done})
-    cpu_only = all(run["machine"]["accelerator"] == "none" for run in done)
-    budgets = " No GPU was at hand, so that there are no rows\nwith the papers' own budgets." if cpu_only else ""
-    return f"""# Autoregressive models
-
-Written by `python -m {PROGRAM}` from the runs of `make results`; do not edit by hand.
+Written by `python -m tests.results.autoregressive` from the runs of `make results`; do not edit by hand.
 
 Every row is one training of its recipe within the minutes that the recipe gives it, and the exact likelihood of the
-whole test set; ± is one standard error over test data. Seed {", ".join(map(str, seeds))}. Machine: {machine}.
-Threads of a row: {", ".join(map(str, threads))}; other rows ran beside it. A run that is cut by time is not repeatable
-to the bit.{budgets} "Recalled" figures were not read again.
+whole test set; ± is one standard error over test data. {measured_on}
 
 ```text
 make results RECIPES="mnist_fvsbn mnist_nade"
 python -m tests.results.autoregressive_draws --out docs/results/draws
 ```
 
-{chr(10).join(table(section, runs) for section in SECTIONS)}"""
+{tables}"""
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, default=Path("runs/results"), help="where the runs lie")
-    parser.add_argument("--out", type=Path, required=True, help="the page")
-    options = parser.parse_args(argv)
-    options.out.write_text(page(options.runs))
+    write_page(__doc__ or "", TEXT, SECTIONS, argv)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from pyrodgm.train import load
 from pyrodgm.train.config import read_config
 from pyrodgm.train.evaluate import load_data
 from pyrodgm.train.files import write_whole
-from tests.results.autoregressive import SECTIONS, Section, read
+from tests.results.autoregressive import SECTIONS
+from tests.results.recipe_tables import Section, read
 
 NUM_PICTURES = 16
 PICTURES = {"mnist": (1, 28, 28), "cifar": (3, 32, 32)}  # name of the file and prefix of the recipes
