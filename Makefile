@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-TABLES ?= uci_tabular uci_regression debd autoregressive anomalies
+TABLES ?= uci_tabular uci_regression debd autoregressive latent codes latent_examples anomalies
 RECIPES ?= $(basename $(notdir $(wildcard recipes/*.yaml)))
 
 .DEFAULT_GOAL := help
@@ -30,6 +30,8 @@ docs: $(VENV)/.dev  ## build the documentation into docs/_build/html
 bench: $(VENV)/.bench $(VENV)/.dev  ## measure the speed beside the peers, into docs/results
 	@$(BIN)/python -m tests.benchmarks flows --out docs/results/speed.md
 	@$(BIN)/python -m tests.benchmarks autoregressive --out docs/results/speed_autoregressive.md
+	@$(BIN)/python -m tests.benchmarks latent --out docs/results/speed_latent.md
+	@$(BIN)/python -m tests.benchmarks.step_costs --out docs/results/step_costs.md
 
 results: $(VENV)/.train  ## fit and evaluate every recipe (RECIPES="a b" for some), into runs/results; then the tables
 	@set -e; for name in $(RECIPES); do \

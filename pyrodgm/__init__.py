@@ -1,6 +1,6 @@
 """Deep generative models for Pyro: modules make distributions, programs sample them, objectives score them."""
 
-from pyrodgm import autoregressive, distributions, flows, heads, infer, models, nn, transforms
+from pyrodgm import autoregressive, distributions, flows, heads, infer, models, nn, priors, quantizers, transforms
 from pyrodgm.conditional import Conditional, Embedded, Fixed, Neural
 from pyrodgm.flows.flow import Flow
 
@@ -19,5 +19,7 @@ __all__ = [
     "infer",
     "models",
     "nn",
+    "priors",
+    "quantizers",
     "transforms",
 ]

@@ -20,11 +20,21 @@ from pyrodgm import (
     models,
     nn,
     plots,
+    quantizers,
     train,
     transforms,
 )
 from pyrodgm import autoregressive as ar
-from tests import pixel_cnn_cases, pixel_cnn_pp_cases, pixel_rnn_cases, sequence_cases, vector_cases, wavenet_cases
+from tests import (
+    code_cases,
+    latent_cases,
+    pixel_cnn_cases,
+    pixel_cnn_pp_cases,
+    pixel_rnn_cases,
+    sequence_cases,
+    vector_cases,
+    wavenet_cases,
+)
 from tests.transforms.residual import Residual
 
 HEADS = {
@@ -43,10 +53,13 @@ HEADS = {
     "DiscretizedLogisticMixture, one variable": lambda: heads.DiscretizedLogisticMixture(),
     "DiscretizedLogisticMixture, pixel": lambda: heads.DiscretizedLogisticMixture(3, 8, 3),
     "DiscretizedLogisticMixture, two levels": lambda: heads.DiscretizedLogisticMixture(2, 2, (1,)),
+    "Pixels": lambda: heads.Pixels(heads.DiscretizedLogisticMixture(2, 5, 3), 2, 4),
+    "Pixels, categorical": lambda: heads.Pixels(heads.ChannelCategorical(4, 2), 3, 2),
     "MixtureNormal, one variable": lambda: heads.MixtureNormal(3),
     "MixtureNormal, vector": lambda: heads.MixtureNormal(3, 4),
     "MixtureLaplace, vector": lambda: heads.MixtureLaplace(3, 4),
     "MixtureLaplace, image": lambda: heads.MixtureLaplace(2, (1, 4, 3)),
+    **latent_cases.HEADS,
 }
 
 UNIVARIATES = {
@@ -181,6 +194,7 @@ CAUSAL_NETS = {  # name: (constructor, whether each position sees all earlier on
     **sequence_cases.CAUSAL_NETS,
     **pixel_rnn_cases.CAUSAL_NETS,
     **wavenet_cases.CAUSAL_NETS,
+    **code_cases.CAUSAL_NETS,
 }
 
 NETWORKS = {  # name: (constructor, input shape, output width)
@@ -188,6 +202,13 @@ NETWORKS = {  # name: (constructor, input shape, output width)
     "MLP, linear": (lambda: nn.MLP(3, 4, hidden_dims=()), (3,), 4),
     "ResidualMLP": (lambda: nn.ResidualMLP(3, 4), (3,), 4),
     "ConvEncoder": (lambda: nn.ConvEncoder((3, 8, 9), 4, channels=(4, 8)), (3, 8, 9), 4),
+    "ResNetEncoder": (lambda: nn.ResNetEncoder((3, 8, 9), 4, num_channels=6), (3, 8, 9), 4),
+    "ResNetDecoder": (lambda: nn.ResNetDecoder(3, (1, 9, 8), num_params=2, num_channels=6), (3,), 144),
+    "ResNetDecoder, feature map": (
+        lambda: nn.ResNetDecoder((2, 3, 2), (1, 5, 4), num_params=2, num_channels=6),
+        (2, 3, 2),
+        40,
+    ),
     "ConvDecoder": (lambda: nn.ConvDecoder(3, (1, 5, 7), num_params=2, channels=(8, 4)), (3,), 70),
 }
 
@@ -228,6 +249,14 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
     ),
     "Fixed ChannelCategorical": (
         lambda: Fixed(distributions.ChannelCategorical(torch.linspace(-1, 2, 4).view(2, 2), torch.ones(1, 2))),
+        True,
+    ),
+    "Neural Pixels": (
+        lambda: Neural(nn.MLP(3, 6 * 2, hidden_dims=(8,)), heads.Pixels(heads.ChannelCategorical(2, 2), 1, 2)),
+        True,
+    ),
+    "Fixed Pixels": (
+        lambda: Fixed(distributions.Pixels(heads.ChannelCategorical(2, 1)(torch.linspace(-1, 1, 8).view(2, 2, 2)))),
         True,
     ),
     "Neural ChannelCategorical": (
@@ -274,6 +303,8 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
     **sequence_cases.CONDITIONALS,
     **pixel_rnn_cases.CONDITIONALS,
     **wavenet_cases.CONDITIONALS,
+    **latent_cases.CONDITIONALS,
+    **code_cases.CONDITIONALS,
 }
 
 MODELS = {  # name: (constructor, data, width of the context)
@@ -328,6 +359,8 @@ MODELS = {  # name: (constructor, data, width of the context)
         "binary",
         3,
     ),
+    **latent_cases.MODELS,
+    **code_cases.MODELS,
 }
 
 # Public names whose contract is their kind's, tested above through concrete cases.
@@ -339,10 +372,17 @@ CONTRACTS = (
 # Public names with a test file of their own in the mirror of the package.
 OWN_TESTS = (
     *(nn.masked_sweep, models.VAE, flows.Flow, flows.FlowDistribution, infer.log_evidence, infer.ReparameterizedELBO),
-    *(transforms.MixtureNormalCDF,),
+    *(transforms.MixtureNormalCDF, distributions.DiagonalNormalMixture),
+    *(quantizers.Quantized, quantizers.VectorQuantizer, quantizers.RelaxedCategorical),
+    *(quantizers.FiniteScalarQuantizer,),
+    *code_cases.OWN_TESTS,
+    *(models.HierarchicalVAE, infer.impute, plots.aggregated_posterior),
     *(ar.AutoregressiveDistribution, ar.Ensemble, ar.EnsembleDistribution, ar.pixel_defend, ar.sample_biased),
     *(ar.FixedPoint, ar.Incremental, ar.Sequential),
     *(infer.ForwardKL, infer.ReverseKL, infer.fit_density, infer.importance_diagnostics, infer.ImportanceDiagnostics),
+    *(infer.ImportanceWeightedELBO, infer.ScoreFunctionELBO, infer.SemiAmortized, infer.annealed_log_evidence),
+    *(infer.naive_monte_carlo, infer.NaiveMonteCarlo, infer.elbo_surgery, infer.ElboSurgery),
+    *(infer.gradient_variance, infer.GradientVariance, infer.GradientMoments, infer.inference_gap, infer.InferenceGap),
     *(data.Dataset, data.Splits, data.digits, data.mnist, data.binarized_mnist, data.caltech101_silhouettes),
     *(data.omniglot, data.freyfaces, data.bsds300, data.debd, data.uci_tabular, data.uci_regression),
     *(data.toy.banana, data.toy.checkerboard, data.toy.eight_gaussians, data.toy.pinwheel, data.toy.rings),

@@ -28,6 +28,12 @@ SETTINGS = {
     "55_speech": ["--steps", "3", "--length", "200"],
     "60_anomalies": ["--steps", "3"],
     "65_pixel_defend": ["--steps", "3"],
+    "70_priors": ["--steps", "3", "--particles", "2"],
+    "72_missing_pixels": ["--steps", "3", "--particles", "2"],
+    "74_pixel_vae": ["--steps", "3"],
+    "75_estimators": ["--steps", "3", "--draws", "10", "--digits", "5"],
+    "80_vq_vae": ["--steps", "3"],
+    "85_small_dall_e": ["--steps", "3"],
     "demo": ["--steps", "3", "--particles", "2"],
 }
 

@@ -15,6 +15,7 @@ from pyrodgm.autoregressive.per_conditional_mlp import per_conditional_mlp
 from pyrodgm.autoregressive.pixel_defend import pixel_defend
 from pyrodgm.autoregressive.pixelcnn import pixelcnn
 from pyrodgm.autoregressive.pixelcnn_pp import pixelcnn_pp
+from pyrodgm.autoregressive.prompted import prompted
 from pyrodgm.autoregressive.rnade import rnade
 from pyrodgm.autoregressive.row_lstm import row_lstm
 from pyrodgm.autoregressive.strategies import FixedPoint, Incremental, Sequential, Strategy
@@ -40,6 +41,7 @@ __all__ = [
     "pixel_defend",
     "pixelcnn",
     "pixelcnn_pp",
+    "prompted",
     "rnade",
     "row_lstm",
     "sample_biased",

@@ -8,6 +8,7 @@ from pyrodgm.data import toy
 from pyrodgm.data.binarized_mnist import binarized_mnist
 from pyrodgm.data.bsds300 import bsds300
 from pyrodgm.data.caltech101_silhouettes import caltech101_silhouettes
+from pyrodgm.data.captions import CaptionedSplits, captioned_digits, captioned_mnist
 from pyrodgm.data.characters import Characters
 from pyrodgm.data.cifar10_first4000 import cifar10_first4000
 from pyrodgm.data.dataset import Dataset, Splits
@@ -23,14 +24,19 @@ from pyrodgm.data.uci_regression import uci_regression
 from pyrodgm.data.uci_tabular import uci_tabular
 from pyrodgm.data.wav import read_wav, write_wav
 from pyrodgm.data.with_label_context import with_label_context
+from pyrodgm.data.words import Words
 
 __all__ = [
+    "CaptionedSplits",
     "Characters",
     "Dataset",
     "Splits",
+    "Words",
     "binarized_mnist",
     "bsds300",
     "caltech101_silhouettes",
+    "captioned_digits",
+    "captioned_mnist",
     "cifar10_first4000",
     "debd",
     "digits",

@@ -1,7 +1,17 @@
 """Distributions that Pyro lacks; they own no parameters."""
 
 from pyrodgm.distributions.channel_categorical import ChannelCategorical
+from pyrodgm.distributions.coded import Coded
+from pyrodgm.distributions.diagonal_normal_mixture import DiagonalNormalMixture
 from pyrodgm.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
+from pyrodgm.distributions.pixels import Pixels
 from pyrodgm.distributions.standard_normal import StandardNormal
 
-__all__ = ["ChannelCategorical", "DiscretizedLogisticMixture", "StandardNormal"]
+__all__ = [
+    "ChannelCategorical",
+    "Coded",
+    "DiagonalNormalMixture",
+    "DiscretizedLogisticMixture",
+    "Pixels",
+    "StandardNormal",
+]

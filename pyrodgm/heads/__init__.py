@@ -5,10 +5,13 @@ from pyrodgm.heads.biased_categorical import BiasedCategorical
 from pyrodgm.heads.categorical import Categorical
 from pyrodgm.heads.channel_categorical import ChannelCategorical
 from pyrodgm.heads.delta import Delta
+from pyrodgm.heads.diagonal_normal_mixture import DiagonalNormalMixture
 from pyrodgm.heads.discretized_logistic_mixture import DiscretizedLogisticMixture
 from pyrodgm.heads.head import Head
 from pyrodgm.heads.mixtures import MixtureLaplace, MixtureNormal
+from pyrodgm.heads.multivariate_normal import LowRankNormal, MultivariateNormal
 from pyrodgm.heads.normal import Normal
+from pyrodgm.heads.pixels import Pixels
 
 __all__ = [
     "Bernoulli",
@@ -16,9 +19,13 @@ __all__ = [
     "Categorical",
     "ChannelCategorical",
     "Delta",
+    "DiagonalNormalMixture",
     "DiscretizedLogisticMixture",
     "Head",
+    "LowRankNormal",
     "MixtureLaplace",
     "MixtureNormal",
+    "MultivariateNormal",
     "Normal",
+    "Pixels",
 ]

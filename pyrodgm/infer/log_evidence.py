@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pyro
+import pyro.distributions as dist
 import torch
 from torch import Tensor
 
@@ -25,11 +26,14 @@ def log_evidence(
     r"""Importance-weighted estimate :math:`\log \tfrac1K \sum_k p(x, z_k) / q(z_k \mid x)` of each :math:`\log p(x)`.
 
     A lower bound in expectation that rises to the evidence with :math:`K`; exact where there are no latent variables.
-    At most ``chunk_size * batch_size`` (particle, datum) pairs are in memory at once.
+    Any proposal will do: the guide may be the model's own, another program over the same latent sites, such as one with
+    wider tails or :class:`~pyrodgm.infer.SemiAmortized`, or Pyro's, if only it has density wherever the posterior has.
+    The closer it is to the posterior, the fewer draws it takes; too narrow a one misses what it never visits, and shows
+    no sign of it. At most ``chunk_size * batch_size`` (particle, datum) pairs are in memory at once.
 
     Args:
         model: Program with every site in the plate ``"data"``.
-        guide: Program of the proposal.
+        guide: Program of the proposal :math:`q`, any one over the model's latent sites.
         x: Data, ``(num_rows, *event_shape)``.
         context: ``(num_rows, *context_shape)`` or ``None``.
         num_particles: Number :math:`K` of draws a datum.
@@ -54,52 +58,62 @@ def log_evidence(
     References:
         Burda, Grosse, Salakhutdinov (2016), Importance Weighted Autoencoders, eq. 8, https://arxiv.org/abs/1509.00519
     """
-    for name, number in {"num_particles": num_particles, "chunk_size": chunk_size, "batch_size": batch_size}.items():
-        if number < 1:
-            raise ValueError(f"Expected {name} of at least 1; got {number}. Give a positive number.")
+    check_positive(num_particles=num_particles, chunk_size=chunk_size, batch_size=batch_size)
     if len(x) == 0:
         raise ValueError("Expected at least one row of x; got an empty tensor. Pass data.")
     results = []
     for start in range(0, len(x), batch_size):
         rows = slice(start, start + batch_size)
         args = (x[rows],) if context is None else (x[rows], context[rows])
-        first, has_latents = _log_weights(model, guide, args, min(chunk_size, num_particles))
-        if not has_latents:
+        first, varies = log_weights(model, guide, args, min(chunk_size, num_particles))
+        if not varies:
             num_particles = 1
         total = first.logsumexp(0)
         done = len(first)
         while done < num_particles:
-            weights, _ = _log_weights(model, guide, args, min(chunk_size, num_particles - done))
+            weights, _ = log_weights(model, guide, args, min(chunk_size, num_particles - done))
             total = torch.logaddexp(total, weights.logsumexp(0))
             done += len(weights)
         results.append(total - math.log(done))
     return torch.cat(results)
 
 
-def _log_weights(
+def log_weights(
     model: Callable[..., Any], guide: Callable[..., Any], args: tuple[Tensor, ...], num: int
 ) -> tuple[Tensor, bool]:
-    """Return log-weights ``(num, num_rows)``, of one particle if the guide samples nothing."""
-    weights = _Weights(len(args[0]))
+    """Return log-weights ``(num, num_rows)``, and whether they vary: not if the guide samples nothing, or points."""
+    weights = RowSum(len(args[0]))
     values: dict[str, Tensor] = {}
-    q, p = Scorer(values, weights.subtract, replay=False), Scorer(values, weights.add, replay=True)
+    varies: list[bool] = []
+
+    def of_guide(msg: Any, log_prob: Tensor) -> None:
+        weights.subtract(msg, log_prob)
+        varies.append(not msg["is_observed"] and not isinstance(msg["fn"], dist.Delta))
+
+    q, p = Scorer(values, of_guide, replay=False), Scorer(values, weights.add, replay=True)
     with pyro.plate("particles", num, dim=-2), q:
         run(guide, *args)
-    num = num if values else 1
-    with pyro.plate("particles", num, dim=-2), p:
+    if not any(varies):  # one particle is as good as all
+        values.update({name: value[:1] for name, value in values.items()})
+    with pyro.plate("particles", num if any(varies) else 1, dim=-2), p:
         run(model, *args)
     check_sites(p, q)
-    return weights.value.expand(num, -1), bool(values)
+    return weights.value.expand(num, -1), any(varies)
 
 
-class _Weights:
-    """Log-weights of each datum: log-densities summed over sites, unscaled."""
+class RowSum:
+    """Log-densities of each datum, summed over sites, unscaled."""
 
     def __init__(self, num_rows: int) -> None:
         self.num_rows = num_rows
         self.value = torch.zeros(())
 
     def add(self, msg: Any, log_prob: Tensor, sign: float = 1.0) -> None:
+        """Add a site.
+
+        Raises:
+            ValueError: If it is not sampled once a datum.
+        """
         if log_prob.shape[-1:] != (self.num_rows,) or log_prob.dim() > 2:
             raise ValueError(
                 f"Expected site {msg['name']!r} inside the plate 'data' of {self.num_rows} rows, and no other; got "
@@ -110,4 +124,16 @@ class _Weights:
         self.value = self.value + sign * log_prob
 
     def subtract(self, msg: Any, log_prob: Tensor) -> None:
+        """Subtract a site."""
         self.add(msg, log_prob, -1.0)
+
+
+def check_positive(**numbers: int) -> None:
+    """Refuse numbers below one.
+
+    Raises:
+        ValueError: Naming the number.
+    """
+    for name, number in numbers.items():
+        if number < 1:
+            raise ValueError(f"Expected {name} of at least 1; got {number}. Give a positive number.")

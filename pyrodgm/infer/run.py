@@ -67,13 +67,27 @@ def check_sites(model: Scorer, guide: Scorer) -> None:
 
 
 class Total:
-    """The sum of scaled log-densities over all sites, in nats; those of latent sites weighted by ``beta``."""
+    """The sum of scaled log-densities over all sites, in nats; those of latent sites weighted by ``beta``.
 
-    def __init__(self, beta: float = 1.0) -> None:
+    Args:
+        beta: The weight.
+        apart: Where sums of latent sites are added up by name instead, with the number of data that they stand for.
+        sign: Of what is added there.
+    """
+
+    def __init__(
+        self, beta: float = 1.0, apart: dict[str, tuple[Tensor | float, float]] | None = None, sign: float = 1.0
+    ) -> None:
         self.beta = beta
+        self.apart = apart
+        self.sign = sign
         self.value: Tensor | float = 0.0
 
     def __call__(self, msg: Any, log_prob: Tensor) -> None:
         """Add one site."""
         total = scale_and_mask(log_prob, msg["scale"], msg["mask"]).sum()
-        self.value = self.value + (total if self.beta == 1.0 or msg["is_observed"] else self.beta * total)
+        if self.apart is not None and not msg["is_observed"]:
+            before, _ = self.apart.get(msg["name"], (0.0, 0.0))
+            self.apart[msg["name"]] = (before + self.sign * total, log_prob.numel() * float(msg["scale"]))
+        else:
+            self.value = self.value + (total if self.beta == 1.0 or msg["is_observed"] else self.beta * total)

@@ -11,6 +11,8 @@ from pyrodgm.conditional import Conditional
 from pyrodgm.models.checks import check_rows, check_support
 from pyrodgm.models.model import Model
 from pyrodgm.models.program import Program, data_plate, num_rows
+from pyrodgm.priors import VampPrior
+from pyrodgm.priors.posterior_mixture import PosteriorMixture
 from pyrodgm.transforms.univariate.checks import validation_enabled
 
 
@@ -26,7 +28,7 @@ class VAE(Model):
         posterior: ``q(z | x)`` or ``q(z | x, c)``.
 
     Raises:
-        ValueError: If the latent's or the contexts' sizes disagree.
+        ValueError: If the latent's or the contexts' sizes disagree, or the prior is a mixture of another posterior.
 
     Example:
         >>> import torch
@@ -54,12 +56,20 @@ class VAE(Model):
         } - {0}
         if len(widths) > 1:
             raise ValueError(f"Expected one width of context; got {sorted(widths)}. Build all three with one context.")
+        if isinstance(prior, PosteriorMixture):
+            prior.check_encoder(posterior)
         self.prior = prior
         self.likelihood = likelihood
         self.posterior = posterior
         self.event_shape = likelihood.event_shape
         self.context_dim = widths.pop() if widths else 0
         self.pair(VAEModel(prior, likelihood), VAEGuide(posterior, self.event_shape))
+
+    @torch.no_grad()
+    def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
+        """Start the pseudo-inputs of a :class:`~pyrodgm.priors.VampPrior` from the data."""
+        if isinstance(self.prior, VampPrior):
+            self.prior.start_from(join(x, context, self.posterior.context_shape))
 
     def observation(self, context: Tensor | None) -> Distribution:
         """Return ``p(x | z, c)`` at one latent of the prior."""

@@ -12,7 +12,9 @@ from pyrodgm.nn.nade import NADE
 from pyrodgm.nn.per_conditional_mlp import PerConditionalMLP
 from pyrodgm.nn.pixel_cnn import PixelCNN
 from pyrodgm.nn.pixel_cnn_pp import PixelCNNPlusPlus
+from pyrodgm.nn.prompted_transformer import PromptedTransformer
 from pyrodgm.nn.recurrent import Recurrent
+from pyrodgm.nn.res_net import ResNetDecoder, ResNetEncoder
 from pyrodgm.nn.residual_mlp import ResidualMLP
 from pyrodgm.nn.row_lstm import RowLSTM
 from pyrodgm.nn.transformer import Transformer
@@ -31,7 +33,10 @@ __all__ = [
     "PerConditionalMLP",
     "PixelCNN",
     "PixelCNNPlusPlus",
+    "PromptedTransformer",
     "Recurrent",
+    "ResNetDecoder",
+    "ResNetEncoder",
     "ResidualMLP",
     "RowLSTM",
     "Transformer",

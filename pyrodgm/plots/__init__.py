@@ -1,5 +1,6 @@
 """Pictures of samples, densities, training and latent spaces; each function returns a matplotlib figure."""
 
+from pyrodgm.plots.aggregated_posterior import aggregated_posterior
 from pyrodgm.plots.curves import training_curves
 from pyrodgm.plots.density import density_2d
 from pyrodgm.plots.grid import reconstructions, samples_grid
@@ -8,6 +9,7 @@ from pyrodgm.plots.latent import latent_space
 from pyrodgm.plots.spectrograms import spectrograms
 
 __all__ = [
+    "aggregated_posterior",
     "density_2d",
     "histograms",
     "latent_space",

@@ -40,7 +40,5 @@ def check_device(device: str) -> torch.device:
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError) as error:  # torch says AssertionError where it was built without CUDA
         reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"Expected a device of this machine, such as cpu or cuda; got {device!r} ({reason})."
-        ) from error
+        raise ValueError(f"Expected a device of this machine, such as cpu; got {device!r} ({reason}).") from error
     return found

@@ -31,8 +31,10 @@ class Training(lightning.LightningModule):
         weight_decay: Decoupled weight decay (AdamW); 0 is plain Adam.
         schedule: `none`, `cosine` or `linear` decay of the step size to 0 over the whole training, each step.
         warmup_steps: Steps over which the step size rises linearly from 0.
-        beta_steps: Steps over which the weight of the latents rises from 0 to 1 (KL warm-up); needs the default
-            objective, which has a `beta`. Validation is always at 1.
+        beta: Weight of the latents' divergence; 1 is the evidence lower bound, which validation always is.
+        beta_steps: Steps over which that weight rises from 0 to `beta` (KL warm-up).
+        free_bits: Bits of each latent site that cost nothing. This and the two before need the default objective,
+            which has such settings.
         ema_decay: Decay a step of the average of the weights that is validated and exported; None for no average.
         seed: Seed of the validation noise.
 
@@ -57,7 +59,9 @@ class Training(lightning.LightningModule):
         weight_decay: float = 0.0,
         schedule: str = "none",
         warmup_steps: int = 0,
+        beta: float = 1.0,
         beta_steps: int = 0,
+        free_bits: float = 0.0,
         ema_decay: float | None = None,
         seed: int = 0,
     ) -> None:
@@ -66,19 +70,22 @@ class Training(lightning.LightningModule):
             raise ValueError("Expected an objective such as Trace_ELBO(); got an SVI, which makes its own optimisers.")
         if schedule not in SCHEDULES:
             raise ValueError(f"Expected schedule to be one of {', '.join(SCHEDULES)}; got {schedule!r}.")
-        if lr <= 0 or weight_decay < 0 or warmup_steps < 0 or beta_steps < 0:
+        if lr <= 0 or weight_decay < 0 or warmup_steps < 0 or beta_steps < 0 or beta < 0 or free_bits < 0:
             raise ValueError(
-                "Expected lr > 0, weight_decay >= 0, warmup_steps >= 0 and beta_steps >= 0; "
-                f"got lr={lr}, weight_decay={weight_decay}, warmup_steps={warmup_steps}, beta_steps={beta_steps}."
+                "Expected lr > 0, and weight_decay, warmup_steps, beta, beta_steps and free_bits >= 0; got "
+                f"lr={lr}, weight_decay={weight_decay}, warmup_steps={warmup_steps}, beta={beta}, "
+                f"beta_steps={beta_steps}, free_bits={free_bits}."
             )
         self.pyro_model = model
         self.objective = objective or infer.ReparameterizedELBO()
-        if beta_steps and not isinstance(self.objective, infer.ReparameterizedELBO):
+        self.weighs_latents = beta != 1.0 or beta_steps > 0 or free_bits > 0
+        if self.weighs_latents and not isinstance(self.objective, infer.ReparameterizedELBO):
             raise ValueError(
-                f"Expected infer.ReparameterizedELBO as the objective with beta_steps={beta_steps}; "
-                f"got {type(self.objective).__name__}, which has no weight of the latent variables to raise."
+                f"Expected infer.ReparameterizedELBO as the objective with beta={beta}, beta_steps={beta_steps}, "
+                f"free_bits={free_bits}; got {type(self.objective).__name__}, which has no weight of the latent "
+                "variables to set."
             )
-        self.beta_steps = beta_steps
+        self.beta, self.beta_steps, self.free_bits = beta, beta_steps, free_bits
         self._loss = (self.objective(model.model, model.guide),)  # in a tuple: not registered a second time
         self.lr, self.weight_decay, self.schedule, self.warmup_steps = lr, weight_decay, schedule, warmup_steps
         self.average = None if ema_decay is None else WeightAverage(ema_decay)
@@ -93,12 +100,15 @@ class Training(lightning.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor | None], batch_idx: int) -> Tensor:
         """Return the loss of a batch, in nats per datum."""
-        if not self.beta_steps or not isinstance(self.objective, infer.ReparameterizedELBO):
+        if not self.weighs_latents or not isinstance(self.objective, infer.ReparameterizedELBO):
             return self.loss(*batch)
-        self.objective.beta = min(1.0, self.global_step / self.beta_steps)
-        loss = self.loss(*batch)
-        self.objective.beta = 1.0
-        return loss
+        objective, whole = self.objective, (self.objective.beta, self.objective.free_bits)
+        share = min(1.0, self.global_step / self.beta_steps) if self.beta_steps else 1.0
+        objective.beta, objective.free_bits = share * self.beta, self.free_bits
+        try:
+            return self.loss(*batch)
+        finally:
+            objective.beta, objective.free_bits = whole
 
     def on_validation_epoch_start(self) -> None:
         """Fix the noise, so that two validations differ by the weights only."""

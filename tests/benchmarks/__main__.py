@@ -22,6 +22,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "pixelcnn",
         "pixelcnn_pp",
     ),
+    "latent": ("vector_quantizer",),
 }
 
 

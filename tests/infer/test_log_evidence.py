@@ -4,37 +4,15 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
-from torch import nn
 
-from pyrodgm import Fixed, Neural, flows, heads, infer, models
-
-
-class LinearNormal(nn.Module):
-    """Parameters of N(A v + b, scale^2), as the normal head reads them."""
-
-    def __init__(self, weight, bias, scale):
-        super().__init__()
-        self.input_shape = (weight.shape[1],)
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
-        self.raw_scale = nn.Parameter(torch.log(torch.expm1(scale - 1e-4)) - heads.normal.UNIT_SCALE)
-
-    def forward(self, v):
-        loc = v @ self.weight.t() + self.bias
-        return torch.cat([loc, self.raw_scale.expand_as(loc)], -1)
+from pyrodgm import Neural, flows, heads, infer, models
+from tests.infer.linear_gaussian import LinearGaussian
 
 
 @pytest.fixture
 def linear_gaussian():
-    """z ~ N(0, I_2), x = A z + b + 0.5 e in three dimensions; the guide is the posterior, widened by a half."""
-    weight, bias, scale = torch.randn(3, 2), torch.randn(3), torch.full((3,), 0.5)
-    covariance = torch.linalg.inv(torch.eye(2) + weight.t() @ weight / 0.25)
-    gain = covariance @ weight.t() / 0.25
-    prior = Fixed(dist.Normal(torch.zeros(2), torch.ones(2)).to_event(1))
-    likelihood = Neural(LinearNormal(weight, bias, scale), heads.Normal(3))
-    posterior = Neural(LinearNormal(gain, -gain @ bias, 1.5 * covariance.diagonal().sqrt()), heads.Normal(2))
-    x = likelihood(prior().sample((6,))).sample()
-    evidence = dist.MultivariateNormal(bias, weight @ weight.t() + 0.25 * torch.eye(3)).log_prob(x)
-    return models.VAE(prior, likelihood, posterior), x, evidence.detach()
+    known = LinearGaussian()
+    return known.vae, known.x, known.evidence
 
 
 @pytest.mark.parametrize(("num_particles", "chunk_size", "batch_size"), [(20000, 5000, 4), (20000, 6000, 100)])
@@ -121,3 +99,14 @@ def test_memory_is_bounded_by_chunk_and_batch():
     infer.log_evidence(vae.model, vae.guide, torch.rand(10, 4).round(), num_particles=25, chunk_size=10, batch_size=3)
     assert max(seen) == 30
     assert sum(seen) == 250
+
+
+def test_a_point_takes_one_particle():
+    vae = models.VAE(models.vae(4, 2).prior, models.vae(4, 2).likelihood, Neural(torch.nn.Linear(4, 2), heads.Delta(2)))
+    x = torch.rand(5, 4).round()
+    decoded = []
+    vae.likelihood.net.register_forward_hook(lambda net, args, output: decoded.append(args[0].shape[:-1].numel()))
+    estimate = infer.log_evidence(vae.model, vae.guide, x, num_particles=300)
+    assert decoded == [5]
+    z = vae.encode(x)
+    torch.testing.assert_close(estimate, (vae.prior().log_prob(z) + vae.likelihood(z).log_prob(x)).detach())

@@ -20,5 +20,7 @@ def test_weight_of_latents_rises_and_validation_is_at_one(monkeypatch):
 
 
 def test_needs_an_objective_with_a_weight():
-    with pytest.raises(ValueError, match=r"Expected infer\.ReparameterizedELBO as the objective with beta_steps=10"):
+    with pytest.raises(
+        ValueError, match=r"Expected infer\.ReparameterizedELBO as the objective with beta=1\.0, beta_steps=10"
+    ):
         Training(models.vae(4, 2, hidden_dims=(8,)), objective=Trace_ELBO(), beta_steps=10)
