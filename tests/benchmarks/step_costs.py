@@ -114,16 +114,15 @@ operation's own time; {cpu_model()}, {options.threads} threads, torch {torch.__v
 
 VAE_TEXT = """Binarized MNIST, 784-500-500-40 with six couplings of 256 units on the latents, batch 128.
 
-What is not arithmetic: views and checks, some hundred small operations of 18 networks' layers, the slices and flips of
-six couplings and two Pyro programs, each too short to matter alone; the Python of torch's Adam, which looks through all
+What is not arithmetic: views and checks, some hundreds of small operations of eight networks, six couplings and two
+Pyro programs, each too short to matter alone; the Python of torch's Adam, which looks through all
 parameters at every step, fused or not; and the engine of gradients, a fixed cost for each node. Slices of couplings are
 views already, and each network runs once a direction. What would be left to remove is Python itself: under
 `torch.compile` a step of such a flow takes two thirds of the time ([speed](speed.md))."""
 PIXELCNN_TEXT = """Binary images of 28 × 28, 7 layers of 64 channels, batch 16.
 
 What is not convolution: ReLUs and their gradients, which cannot work in place where a residual sum still needs their
-input; copies, of which the first and the last layer make one each between the layout of pictures and that of the
-convolutions, and the zeros that gradients of slices are put into; and the residual sums. A masked kernel is cut to the
+input; copies, and the zeros that gradients of slices are put into; and the residual sums. A masked kernel is cut to the
 rows that it sees and applied as it is, so that no product with zeros and no mask is among the costs."""
 
 if __name__ == "__main__":
