@@ -96,7 +96,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--batch_size", type=int, default=128)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
-    lines = []
+    lines, figures = [], []
     for name, data in RUNS.items():
         run, whole = options.runs / name, options.runs / f"{name}_prior"
         if not (run / "fit.json").is_file():
@@ -110,6 +110,7 @@ def main(argv: list[str] | None = None) -> None:
         first, second = read(run), read(whole)
         picture = options.out.parent / "draws" / f"{name}.png"
         pictures(whole, picture, options.seed)
+        figures.append(f"![{data}](draws/{picture.name})")
         bits = [
             f"{found['evaluation']['bits_per_dim']:.4f} ± {found['evaluation']['bits_per_dim_standard_error']:.4f}"
             for found in (first, second)
@@ -119,8 +120,8 @@ def main(argv: list[str] | None = None) -> None:
         lines.append(f"| {data} | `{name}` | {bits[0]} | {bits[1]} | {used:.1%} | {perplexity:.0f} | {minutes} |")
     machine = ", ".join(f"{key} {value}" for key, value in describe_machine().items())
     table = "\n".join(lines)
-    figures = "\n\n".join(f"![{data}](draws/{name}.png)" for name, data in RUNS.items())
-    options.out.write_text(TEXT.format(table=table, machine=machine, figures=figures, seed=options.seed))
+    shown = "\n\n".join(figures)
+    options.out.write_text(TEXT.format(table=table, machine=machine, figures=shown, seed=options.seed))
 
 
 TEXT = """# Vector-quantized models
