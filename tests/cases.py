@@ -1,6 +1,8 @@
 """One line a public object: named constructors over which the contracts run."""
 
+import importlib
 import math
+from pathlib import Path
 
 import pyro.distributions as dist
 import torch
@@ -25,17 +27,17 @@ from pyrodgm import (
     transforms,
 )
 from pyrodgm import autoregressive as ar
-from tests import (
-    code_cases,
-    latent_cases,
-    pixel_cnn_cases,
-    pixel_cnn_pp_cases,
-    pixel_rnn_cases,
-    sequence_cases,
-    vector_cases,
-    wavenet_cases,
-)
 from tests.transforms.residual import Residual
+
+FAMILIES = [importlib.import_module(f"tests.{path.stem}") for path in sorted(Path(__file__).parent.glob("*_cases.py"))]
+
+
+def of_families(table):
+    """Return the rows of one table from the files of the families."""
+    rows = [row for family in FAMILIES for row in getattr(family, table, {})]
+    assert len(set(rows)) == len(rows), f"two rows of one name in {table}"
+    return {row: getattr(family, table)[row] for family in FAMILIES for row in getattr(family, table, {})}
+
 
 HEADS = {
     "Bernoulli, one variable": lambda: heads.Bernoulli(),
@@ -59,7 +61,7 @@ HEADS = {
     "MixtureNormal, vector": lambda: heads.MixtureNormal(3, 4),
     "MixtureLaplace, vector": lambda: heads.MixtureLaplace(3, 4),
     "MixtureLaplace, image": lambda: heads.MixtureLaplace(2, (1, 4, 3)),
-    **latent_cases.HEADS,
+    **of_families("HEADS"),
 }
 
 UNIVARIATES = {
@@ -170,6 +172,7 @@ BIJECTIONS = {  # name: (constructor, number of features)
     "Compose": (lambda: transforms.Compose([coupling(3, transforms.Affine(), 2), transforms.Flip()]), 3),
     "LogitTransform": (lambda: transforms.LogitTransform(), 3),
     "LogitTransform, no margin": (lambda: transforms.LogitTransform(0.0), 3),
+    **of_families("BIJECTIONS"),
 }
 
 GRAPH = [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 0, 0]]  # 4 -> 1 -> 0 -> 2, 3
@@ -188,13 +191,7 @@ CAUSAL_NETS = {  # name: (constructor, whether each position sees all earlier on
         None,
     ),
     "MaskedMLP, one feature": (lambda: nn.MaskedMLP(1, 2, hidden_dims=(8,), activation=torch.nn.Tanh), True, None),
-    **vector_cases.CAUSAL_NETS,
-    **pixel_cnn_cases.CAUSAL_NETS,
-    **pixel_cnn_pp_cases.CAUSAL_NETS,
-    **sequence_cases.CAUSAL_NETS,
-    **pixel_rnn_cases.CAUSAL_NETS,
-    **wavenet_cases.CAUSAL_NETS,
-    **code_cases.CAUSAL_NETS,
+    **of_families("CAUSAL_NETS"),
 }
 
 NETWORKS = {  # name: (constructor, input shape, output width)
@@ -297,14 +294,7 @@ CONDITIONALS = {  # name: (constructor, whether the integral is checked)
         lambda: models.VariationalDequantization(flows.iaf(2, 4), num_levels=17, net=nn.MLP(2, 4)),
         False,
     ),
-    **vector_cases.CONDITIONALS,
-    **pixel_cnn_cases.CONDITIONALS,
-    **pixel_cnn_pp_cases.CONDITIONALS,
-    **sequence_cases.CONDITIONALS,
-    **pixel_rnn_cases.CONDITIONALS,
-    **wavenet_cases.CONDITIONALS,
-    **latent_cases.CONDITIONALS,
-    **code_cases.CONDITIONALS,
+    **of_families("CONDITIONALS"),
 }
 
 MODELS = {  # name: (constructor, data, width of the context)
@@ -359,8 +349,7 @@ MODELS = {  # name: (constructor, data, width of the context)
         "binary",
         3,
     ),
-    **latent_cases.MODELS,
-    **code_cases.MODELS,
+    **of_families("MODELS"),
 }
 
 # Public names whose contract is their kind's, tested above through concrete cases.
@@ -375,7 +364,7 @@ OWN_TESTS = (
     *(transforms.MixtureNormalCDF, distributions.DiagonalNormalMixture),
     *(quantizers.Quantized, quantizers.VectorQuantizer, quantizers.RelaxedCategorical),
     *(quantizers.FiniteScalarQuantizer,),
-    *code_cases.OWN_TESTS,
+    *(name for family in FAMILIES for name in getattr(family, "OWN_TESTS", ())),
     *(models.HierarchicalVAE, infer.impute, plots.aggregated_posterior),
     *(ar.AutoregressiveDistribution, ar.Ensemble, ar.EnsembleDistribution, ar.pixel_defend, ar.sample_biased),
     *(ar.FixedPoint, ar.Incremental, ar.Sequential),

@@ -26,6 +26,8 @@ SETTINGS = {
     "50_text": ["--steps", "3"],
     "52_receptive_fields": ["--layers", "3"],
     "55_speech": ["--steps", "3", "--length", "200"],
+    "57_toy_flows": ["--steps", "3", "--points", "300", "--resolution", "20"],
+    "58_parallel_wavenet": ["--steps", "3", "--length", "400"],
     "60_anomalies": ["--steps", "3"],
     "65_pixel_defend": ["--steps", "3"],
     "70_priors": ["--steps", "3", "--particles", "2"],

@@ -16,6 +16,7 @@ from pyrodgm.autoregressive.pixel_defend import pixel_defend
 from pyrodgm.autoregressive.pixelcnn import pixelcnn
 from pyrodgm.autoregressive.pixelcnn_pp import pixelcnn_pp
 from pyrodgm.autoregressive.prompted import prompted
+from pyrodgm.autoregressive.relaxed import relaxed
 from pyrodgm.autoregressive.rnade import rnade
 from pyrodgm.autoregressive.row_lstm import row_lstm
 from pyrodgm.autoregressive.strategies import FixedPoint, Incremental, Sequential, Strategy
@@ -42,6 +43,7 @@ __all__ = [
     "pixelcnn",
     "pixelcnn_pp",
     "prompted",
+    "relaxed",
     "rnade",
     "row_lstm",
     "sample_biased",

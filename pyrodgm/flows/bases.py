@@ -1,9 +1,7 @@
 """Bases: what a flow starts from."""
 
-import pyro.distributions as dist
-import torch
-
 from pyrodgm.conditional import Conditional, Fixed
+from pyrodgm.distributions.standard_logistic import StandardLogistic
 from pyrodgm.distributions.standard_normal import StandardNormal
 from pyrodgm.transforms.bijection import check_input_dim
 
@@ -32,4 +30,4 @@ def logistic_base(input_dim: int) -> Conditional:
         Dinh, Krueger, Bengio (2015), NICE, section 3.4, https://arxiv.org/abs/1410.8516
     """
     check_input_dim(input_dim)
-    return Fixed(dist.Logistic(torch.zeros(input_dim), torch.ones(input_dim)).to_event(1))
+    return Fixed(StandardLogistic(input_dim))

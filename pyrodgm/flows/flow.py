@@ -9,8 +9,12 @@ from torch import Tensor
 from torch.distributions import constraints
 
 from pyrodgm.conditional import Conditional, Fixed
+from pyrodgm.flows.interpolation import great_circle, is_normal, line
+from pyrodgm.flows.tempered import Tempered
 from pyrodgm.transforms.bijection import Bijection
 from pyrodgm.transforms.memory import Memory
+
+NUM_IMAGES = 1000  # of which images flows start: their pixels are data enough, and more would not fit into memory
 
 
 class Flow(Conditional):
@@ -53,6 +57,8 @@ class Flow(Conditional):
     def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
         """Set from data what the bijections set from data, from the one nearest to the data to the base.
 
+        Of more than a thousand images, it takes a thousand at equal distances.
+
         Args:
             x: ``(num, *event_shape)``.
             context: ``(num, *context_shape)`` or ``None``.
@@ -61,6 +67,9 @@ class Flow(Conditional):
             ValueError: If there are no data, some are not finite, or they are too few or too degenerate for a part.
         """
         check_finite_rows(x, self.event_shape)
+        if len(self.event_shape) == 3 and len(x) > NUM_IMAGES:
+            some = torch.linspace(0, len(x) - 1, NUM_IMAGES, dtype=torch.float64).long().to(x.device)
+            x, context = x[some], None if context is None else context[some.to(context.device)]
         own = context if self.bijection.context_dim else None
         self.bijection.initialize(x, own)
         if not isinstance(self.base, Fixed):  # which has nothing to set
@@ -71,6 +80,111 @@ class Flow(Conditional):
         """Make the distribution; networks run when it is sampled or scored."""
         base = self.base.distribution(context if self.base.context_shape else None)
         return FlowDistribution(self.bijection, base, context if self.bijection.context_dim else None)
+
+    def to_base(self, x: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the base's values, the latent variables, of data.
+
+        Args:
+            x: ``(*batch, *event_shape)``.
+            context: ``(*batch', *context_shape)``, broadcast against the batch, or ``None``.
+
+        Raises:
+            ValueError: If the context is missing, superfluous or of the wrong shape.
+
+        Example:
+            >>> import torch
+            >>> from pyrodgm import flows
+            >>> flows.realnvp(3).to_base(torch.randn(5, 3)).shape
+            torch.Size([5, 3])
+        """
+        self.check_context(context)
+        return self.bijection.inverse_and_ladj(x, context if self.bijection.context_dim else None)[0]
+
+    def to_data(self, u: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the data that are made of the base's values: the inverse of :meth:`to_base`.
+
+        Args:
+            u: ``(*batch, *event_shape)``.
+            context: ``(*batch', *context_shape)``, broadcast against the batch, or ``None``.
+
+        Raises:
+            ValueError: If the context is missing, superfluous or of the wrong shape.
+
+        Example:
+            >>> import torch
+            >>> from pyrodgm import flows
+            >>> flows.realnvp(3).to_data(torch.randn(5, 3)).shape
+            torch.Size([5, 3])
+        """
+        self.check_context(context)
+        return self.bijection.forward_and_ladj(u, context if self.bijection.context_dim else None)[0]
+
+    def at_temperature(self, temperature: float) -> "Flow":
+        r"""Return the flow over the same base scaled by :math:`t`: :math:`x = f(t\, u; c)`.
+
+        Draws at :math:`t < 1` are less diverse and mostly more like data. It is a flow of its own, whose density is
+        exact; bijection and parameters are shared, not copied.
+
+        Args:
+            temperature: The factor :math:`t > 0`.
+
+        Raises:
+            ValueError: If the temperature is not positive, or the base has parameters or a mean other than zero.
+
+        Example:
+            >>> from pyrodgm import flows
+            >>> flows.realnvp(3).at_temperature(0.7)().sample((5,)).shape
+            torch.Size([5, 3])
+
+        References:
+            Kingma, Dhariwal (2018), Glow, https://arxiv.org/abs/1807.03039
+        """
+        return Flow(self.bijection, Tempered(self.base, temperature))
+
+    @torch.no_grad()
+    def interpolate(
+        self,
+        first: Tensor,
+        last: Tensor,
+        num: int = 8,
+        context: Tensor | None = None,
+        *,
+        spherical: bool | None = None,
+    ) -> Tensor:
+        """Return data on a path between two data through the base, both ends included.
+
+        Args:
+            first: ``(*batch, *event_shape)``.
+            last: ``(*batch, *event_shape)``.
+            num: Number of data on each path, at least two.
+            context: ``(*batch, *context_shape)`` or ``None``; one for the whole path.
+            spherical: Whether the path is a great circle or a line; by default a circle where the base is normal.
+
+        Returns:
+            ``(num, *batch, *event_shape)``.
+
+        Raises:
+            ValueError: If the ends are of another shape than events, or differ in shape, there are fewer than two data
+                on a path, or the context is missing, superfluous or of the wrong shape.
+
+        Example:
+            >>> import torch
+            >>> from pyrodgm import flows
+            >>> flows.realnvp(3).interpolate(torch.randn(5, 3), torch.randn(5, 3), 4).shape
+            torch.Size([4, 5, 3])
+        """
+        event_dim = len(self.event_shape)
+        if first.shape != last.shape or first.shape[first.dim() - event_dim :] != self.event_shape:
+            raise ValueError(
+                f"Expected two ends of shape (*batch, {', '.join(map(str, self.event_shape))}); got "
+                f"{tuple(first.shape)} and {tuple(last.shape)}. Give as many first as last data."
+            )
+        if num < 2:
+            raise ValueError(f"Expected num of at least 2, the two ends; got {num}. Give more.")
+        ends = self.to_base(first, context), self.to_base(last, context)
+        is_circle = is_normal(self.base) if spherical is None else spherical
+        path = great_circle(*ends, num, event_dim) if is_circle else line(*ends, num)
+        return self.to_data(path, context)
 
 
 class FlowDistribution(TorchDistribution):

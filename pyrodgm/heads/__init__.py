@@ -12,6 +12,7 @@ from pyrodgm.heads.mixtures import MixtureLaplace, MixtureNormal
 from pyrodgm.heads.multivariate_normal import LowRankNormal, MultivariateNormal
 from pyrodgm.heads.normal import Normal
 from pyrodgm.heads.pixels import Pixels
+from pyrodgm.heads.relaxed_logistic_mixture import RelaxedLogisticMixture
 
 __all__ = [
     "Bernoulli",
@@ -28,4 +29,5 @@ __all__ = [
     "MultivariateNormal",
     "Normal",
     "Pixels",
+    "RelaxedLogisticMixture",
 ]

@@ -1,6 +1,9 @@
 """Networks: tensor -> tensor; the causal ones also know how to step."""
 
 from pyrodgm.nn.causal import CausalNet
+from pyrodgm.nn.concat_squash_conv import ConcatSquashConv
+from pyrodgm.nn.concat_squash_mlp import ConcatSquashMLP
+from pyrodgm.nn.conv_net import ConvNet
 from pyrodgm.nn.convolutional import ConvDecoder, ConvEncoder
 from pyrodgm.nn.diagonal_bilstm import DiagonalBiLSTM
 from pyrodgm.nn.gated_pixel_cnn import GatedPixelCNN
@@ -15,17 +18,26 @@ from pyrodgm.nn.pixel_cnn_pp import PixelCNNPlusPlus
 from pyrodgm.nn.prompted_transformer import PromptedTransformer
 from pyrodgm.nn.recurrent import Recurrent
 from pyrodgm.nn.res_net import ResNetDecoder, ResNetEncoder
+from pyrodgm.nn.residual_conv import ResidualConv
 from pyrodgm.nn.residual_mlp import ResidualMLP
 from pyrodgm.nn.row_lstm import RowLSTM
 from pyrodgm.nn.transformer import Transformer
+from pyrodgm.nn.triangular_conv_net import TriangularConvNet
+from pyrodgm.nn.triangular_mlp import TriangularMLP
+from pyrodgm.nn.triangular_net import TriangularNet
+from pyrodgm.nn.vector_field import VectorField
 from pyrodgm.nn.wavenet import WaveNet
+from pyrodgm.nn.weight_norm import WeightNormConv2d
 
 __all__ = [
     "MLP",
     "NADE",
     "CausalNet",
+    "ConcatSquashConv",
+    "ConcatSquashMLP",
     "ConvDecoder",
     "ConvEncoder",
+    "ConvNet",
     "DiagonalBiLSTM",
     "GatedPixelCNN",
     "MaskedEnsemble",
@@ -37,9 +49,15 @@ __all__ = [
     "Recurrent",
     "ResNetDecoder",
     "ResNetEncoder",
+    "ResidualConv",
     "ResidualMLP",
     "RowLSTM",
     "Transformer",
+    "TriangularConvNet",
+    "TriangularMLP",
+    "TriangularNet",
+    "VectorField",
     "WaveNet",
+    "WeightNormConv2d",
     "masked_sweep",
 ]

@@ -18,12 +18,13 @@ class ResidualBlock(nn.Module):
 
     Args:
         num_channels: Channels before, between and after.
+        convolution: Class of the convolutions.
     """
 
-    def __init__(self, num_channels: int) -> None:
+    def __init__(self, num_channels: int, convolution: type[nn.Conv2d] = nn.Conv2d) -> None:
         super().__init__()
-        self.wide = nn.Conv2d(num_channels, num_channels, 3, padding=1)
-        self.narrow = nn.Conv2d(num_channels, num_channels, 1)
+        self.wide = convolution(num_channels, num_channels, 3, padding=1)
+        self.narrow = convolution(num_channels, num_channels, 1)
 
     def forward(self, h: Tensor) -> Tensor:
         """Add the two layers to ``h``, ``(num, num_channels, height, width)``."""

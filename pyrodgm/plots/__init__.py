@@ -6,15 +6,21 @@ from pyrodgm.plots.density import density_2d
 from pyrodgm.plots.grid import reconstructions, samples_grid
 from pyrodgm.plots.histograms import histograms
 from pyrodgm.plots.latent import latent_space
+from pyrodgm.plots.layers import layers
+from pyrodgm.plots.scales import scales
 from pyrodgm.plots.spectrograms import spectrograms
+from pyrodgm.plots.trajectories import trajectories
 
 __all__ = [
     "aggregated_posterior",
     "density_2d",
     "histograms",
     "latent_space",
+    "layers",
     "reconstructions",
     "samples_grid",
+    "scales",
     "spectrograms",
     "training_curves",
+    "trajectories",
 ]

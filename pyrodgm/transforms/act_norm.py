@@ -19,11 +19,15 @@ class ActNorm(Bijection):
     transforms, from values that are not finite, or where the parameters were replaced. Processes that train in
     parallel would each set their own: there, call :meth:`initialize` first.
 
+    Of images, ``event_dim=3``, features are channels: a channel's pixels share scale and shift, and the
+    log-determinant counts each of them.
+
     Args:
-        input_dim: Number of features.
+        input_dim: Number of features, which lie along the first dimension of an event.
+        event_dim: Number of dimensions of an event: 1 of vectors, 3 of images.
 
     Raises:
-        ValueError: If ``input_dim`` is not positive.
+        ValueError: If ``input_dim`` or ``event_dim`` is not positive.
 
     Example:
         >>> import torch
@@ -33,6 +37,9 @@ class ActNorm(Bijection):
         >>> y, ladj = act_norm.forward_and_ladj(torch.randn(5, 3))
         >>> y.shape, ladj.shape
         (torch.Size([5, 3]), torch.Size([5]))
+        >>> y, ladj = transforms.ActNorm(3, event_dim=3).forward_and_ladj(torch.randn(5, 3, 8, 8))
+        >>> y.shape, ladj.shape
+        (torch.Size([5, 3, 8, 8]), torch.Size([5]))
 
     References:
         Kingma, Dhariwal (2018), Glow, section 3.1, https://arxiv.org/abs/1807.03039
@@ -40,8 +47,9 @@ class ActNorm(Bijection):
 
     initialized: Tensor
 
-    def __init__(self, input_dim: int) -> None:
-        super().__init__()
+    def __init__(self, input_dim: int, *, event_dim: int = 1) -> None:
+        check_input_dim(event_dim, what="event_dim")
+        super().__init__(event_dim=event_dim)
         check_input_dim(input_dim)
         self.input_dim = input_dim
         self.raw_log_scale = nn.Parameter(torch.zeros(input_dim))
@@ -52,29 +60,47 @@ class ActNorm(Bijection):
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Scale, then shift."""
         log_scale = bounded(self.raw_log_scale, WIDE)
-        return x * log_scale.exp() + self.shift, log_scale.sum().expand(x.shape[:-1])
+        scale, shift = self._along(log_scale.exp()), self._along(self.shift)
+        return x * scale + shift, self._total(log_scale, x)
 
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo the shift, then the scale; the first time in training, set both from ``y``."""
         if self.training and not self._known_initialized:
             self._initialize_from_batch(y)
-        log_scale = bounded(self.raw_log_scale, WIDE)
-        return (y - self.shift) * (-log_scale).exp(), (-log_scale).sum().expand(y.shape[:-1])
+        log_scale = -bounded(self.raw_log_scale, WIDE)
+        scale, shift = self._along(log_scale.exp()), self._along(self.shift)
+        return (y - shift) * scale, self._total(log_scale, y)
+
+    def _along(self, values: Tensor) -> Tensor:
+        """Return a value for each feature as it multiplies events."""
+        return values if self._event_dim == 1 else values.reshape(-1, *[1] * (self._event_dim - 1))
+
+    def _total(self, log_scale: Tensor, x: Tensor) -> Tensor:
+        """Return the log-determinant, ``(*batch)``."""
+        total = log_scale.sum()
+        if self._event_dim > 1:
+            total = total * x.shape[1 - self._event_dim :].numel()
+        return total.expand(x.shape[: -self._event_dim])
 
     @torch.no_grad()
     def initialize(self, y: Tensor, context: Tensor | None = None) -> None:
         """Make the inverse give each feature mean zero and unit variance.
 
         Args:
-            y: Data, ``(num, input_dim)``.
+            y: Data, ``(num, input_dim)``, or ``(num, input_dim, height, width)`` of images.
             context: Not used.
 
         Raises:
-            ValueError: If there are fewer than two rows, or constant columns.
+            ValueError: If there are fewer than two values of a feature, or constant features.
         """
-        rows = rows_of(y, self.input_dim, what=type(self).__name__)
+        rows = rows_of(self._features_last(y), self.input_dim, what=type(self).__name__)
         check_spread(rows, what=type(self).__name__)
         self._set(rows)
+
+    def _features_last(self, y: Tensor) -> Tensor:
+        if self._event_dim == 1 or y.dim() < self._event_dim:
+            return y
+        return y.movedim(-self._event_dim, -1)
 
     def _set(self, rows: Tensor, smallest: float = 0.0) -> None:
         variance, mean = torch.var_mean(rows, 0)
@@ -90,7 +116,7 @@ class ActNorm(Bijection):
         if self.initialized:
             self._known_initialized = True
             return
-        rows = y.detach().reshape(-1, self.input_dim)
+        rows = self._features_last(y.detach()).reshape(-1, self.input_dim)
         if len(rows) >= 2 and rows.isfinite().all():
             self._set(rows, SMALLEST)
 

@@ -125,6 +125,14 @@ class Inverse(Bijection):
         """What the turned map takes."""
         return self.bijection.domain
 
+    def forward_shape(self, shape: torch.Size) -> torch.Size:
+        """Return the shape of what the turned map takes."""
+        return cast(torch.Size, self.bijection.inverse_shape(shape))
+
+    def inverse_shape(self, shape: torch.Size) -> torch.Size:
+        """Return the shape of what the turned map returns."""
+        return cast(torch.Size, self.bijection.forward_shape(shape))
+
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run the inverse of the turned map."""
         return self.bijection.inverse_and_ladj(x, context)
@@ -169,6 +177,14 @@ class Conditioned(Transform):
     def codomain(self) -> constraints.Constraint:
         """What the map returns."""
         return self.bijection.codomain
+
+    def forward_shape(self, shape: torch.Size) -> torch.Size:
+        """Return the shape of what the map returns."""
+        return cast(torch.Size, self.bijection.forward_shape(shape))
+
+    def inverse_shape(self, shape: torch.Size) -> torch.Size:
+        """Return the shape of what the map takes."""
+        return cast(torch.Size, self.bijection.inverse_shape(shape))
 
     def with_cache(self, cache_size: int = 1) -> "Conditioned":
         """Return itself: the memory of the last pair is always on."""

@@ -58,33 +58,45 @@ class Compose(Bijection):
         """What the last returns."""
         return self.parts[-1].codomain
 
+    def forward_shape(self, shape: torch.Size) -> torch.Size:
+        """Return the shape of what the last returns."""
+        for part in self.parts:
+            shape = part.forward_shape(shape)
+        return shape
+
+    def inverse_shape(self, shape: torch.Size) -> torch.Size:
+        """Return the shape of what the first takes."""
+        for part in reversed(self.parts):
+            shape = part.inverse_shape(shape)
+        return shape
+
     @torch.no_grad()
     def initialize(self, y: Tensor, context: Tensor | None = None) -> None:
         """Set the last part from data, then the one before it from what the last makes of them, and so on."""
         for part in reversed(self.parts):
-            own = _own(part, context)
+            own = own_context(part, context)
             part.initialize(y, own)
             y = part.inverse_and_ladj(y, own)[0]
 
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run from first to last, adding up log-determinants."""
         first, *others = self.parts
-        x, total = first.forward_and_ladj(x, _own(first, context))
+        x, total = first.forward_and_ladj(x, own_context(first, context))
         for part in others:
-            x, ladj = part.forward_and_ladj(x, _own(part, context))
+            x, ladj = part.forward_and_ladj(x, own_context(part, context))
             total = total + ladj
         return x, total
 
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Run from last to first, adding up log-determinants."""
         *others, last = self.parts
-        y, total = last.inverse_and_ladj(y, _own(last, context))
+        y, total = last.inverse_and_ladj(y, own_context(last, context))
         for part in reversed(others):
-            y, ladj = part.inverse_and_ladj(y, _own(part, context))
+            y, ladj = part.inverse_and_ladj(y, own_context(part, context))
             total = total + ladj
         return y, total
 
 
-def _own(part: Bijection, context: Tensor | None) -> Tensor | None:
+def own_context(part: Bijection, context: Tensor | None) -> Tensor | None:
     """Return the context, for a part that takes one."""
     return context if part.context_dim else None

@@ -57,10 +57,18 @@ class LULinear(Bijection):
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Multiply by the triangles, scale, reorder, shift."""
         log_scale = bounded(self.raw_log_scale, WIDE)
+        return self._times(x, log_scale) + self.bias, log_scale.sum().expand(x.shape[:-1])
+
+    def matrix_and_ladj(self) -> tuple[Tensor, Tensor]:
+        """Return the matrix :math:`P D L U`, ``(D, D)``, and its log-determinant."""
+        log_scale = bounded(self.raw_log_scale, WIDE)
+        unit = torch.eye(self.input_dim, dtype=log_scale.dtype, device=log_scale.device)
+        return self._times(unit, log_scale).mT, log_scale.sum()
+
+    def _times(self, x: Tensor, log_scale: Tensor) -> Tensor:
         h = x + x @ self.triangles.triu(1).mT
         h = (h + h @ self.triangles.tril(-1).mT) * log_scale.exp()
-        y = h if self.permute is None else self.permute.forward_and_ladj(h)[0]
-        return y + self.bias, log_scale.sum().expand(x.shape[:-1])
+        return h if self.permute is None else self.permute.forward_and_ladj(h)[0]
 
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Undo the shift, the order and the scales, then solve with the triangles."""

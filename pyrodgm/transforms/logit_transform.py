@@ -89,6 +89,7 @@ class LogitTransform(Bijection):
         outside = ~((y > low) & (y < high))
         if outside.any():
             advice = "Scale the data to it." if self.alpha else "Dequantize the data, or give alpha > 0, a margin."
+            advice += " Of bytes, divide by 256, or use models.Dequantized(flow, num_levels=256)."
             raise ValueError(
                 f"Expected values inside the open interval ({low:.6g}, {high:.6g}) of LogitTransform(alpha="
                 f"{self.alpha:g}); got {y[outside][0].item():.6g}. {advice}"

@@ -1,0 +1,138 @@
+"""The convolutional vector field of continuous flows over images."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pyrodgm.nn.convolutional import check_image_shape
+from pyrodgm.nn.mlp import check_dim
+from pyrodgm.nn.smooth import ALONE, SMOOTH, check_smooth
+from pyrodgm.nn.time_gates import TimeGates
+from pyrodgm.nn.vector_field import VectorField
+
+
+class ConcatSquashConv(VectorField):
+    r"""A vector field over images, of convolutions :math:`*` that keep height and width.
+
+    .. math:: h \leftarrow a\big((W * h + b) \odot \sigma(G [t, c] + g) + S [t, c]\big)
+
+    in each layer; gates and shifts are one number a channel, and the last layer has no activation. Products with the
+    Jacobian are written out.
+
+    Args:
+        shape: Shape (channels, height, width) of one image.
+        hidden_channels: Channels of the hidden layers; empty makes the field linear in z.
+        context_dim: Number of context features; 0 means no context.
+        kernel_size: Side of the kernels, odd.
+        activation: Class of the nonlinearity, ``torch.nn.Tanh`` or ``torch.nn.Softplus``: both are smooth.
+        zero_init: Shrink the last layer to a thousandth of its usual start, so that a flow along the field starts close
+            to its identity.
+
+    Raises:
+        ValueError: If a size is not positive, the kernel even or the activation not smooth; when called, if z or the
+            context has another shape.
+
+    Example:
+        >>> import torch
+        >>> field = ConcatSquashConv((1, 8, 6), hidden_channels=(4,), context_dim=2)
+        >>> field(torch.tensor(0.5), torch.randn(7, 5, 1, 8, 6), torch.randn(5, 2)).shape
+        torch.Size([7, 5, 1, 8, 6])
+
+    References:
+        Grathwohl, Chen, Bettencourt, Sutskever, Duvenaud (2019), FFJORD, https://arxiv.org/abs/1810.01367, whose
+        published code names the layer
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        *,
+        hidden_channels: Sequence[int] = (32, 32),
+        context_dim: int = 0,
+        kernel_size: int = 3,
+        activation: type[nn.Module] = nn.Softplus,
+        zero_init: bool = False,
+    ) -> None:
+        super().__init__()
+        self.shape = check_image_shape(shape)
+        self.context_dim = check_dim("context_dim", context_dim, 0)
+        self.hidden_channels = tuple(check_dim("hidden_channels", width) for width in hidden_channels)
+        if check_dim("kernel_size", kernel_size) % 2 == 0:
+            raise ValueError(f"Expected an odd kernel_size; got {kernel_size}. Give {kernel_size + 1}, say.")
+        self.padding = kernel_size // 2
+        self.activation = check_smooth(activation)
+        widths = (self.shape[0], *self.hidden_channels, self.shape[0])
+        layers = [
+            nn.Conv2d(before, after, kernel_size, padding=self.padding)
+            for before, after in zip(widths[:-1], widths[1:], strict=True)
+        ]
+        if zero_init:
+            with torch.no_grad():
+                for parameter in layers[-1].parameters():
+                    parameter.mul_(1e-3)
+        self.layers = nn.ModuleList(layers)
+        self.gates = TimeGates(widths[1:], context_dim, zero_init=zero_init)
+
+    def forward(self, t: Tensor, z: Tensor, context: Tensor | None = None) -> Tensor:
+        """Return the velocity ``(*batch, channels, height, width)``."""
+        z = self._broadcast(z, context)
+        activation, last = ALONE[self.activation], len(self.layers) - 1
+        h = z.reshape(z.shape[:-3].numel(), *self.shape)
+        for index, (layer, gate, shift) in enumerate(self._layers_at(t, z, context)):
+            h = torch.addcmul(shift, F.conv2d(h, layer.weight, layer.bias, padding=self.padding), gate)
+            h = activation(h) if index < last else h
+        return h.reshape(z.shape)
+
+    def forward_and_jvp(
+        self, t: Tensor, z: Tensor, tangents: Tensor, context: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the velocity and the products of its Jacobian with tangents ``(num_tangents, *batch, *shape)``."""
+        z = self._broadcast(z, context)
+        num, rows = len(tangents), z.shape[:-3].numel()
+        activation_and_slope, last = SMOOTH[self.activation], len(self.layers) - 1
+        h = z.reshape(rows, *self.shape)
+        products = tangents.expand(num, *z.shape).reshape(num * rows, *self.shape)
+        for index, (layer, gate, shift) in enumerate(self._layers_at(t, z, context)):
+            h = torch.addcmul(shift, F.conv2d(h, layer.weight, layer.bias, padding=self.padding), gate)
+            if index < last:
+                h, slope = activation_and_slope(h)
+                gate = gate * slope
+            products = F.conv2d(products, layer.weight, padding=self.padding)
+            products = (products.unflatten(0, (num, rows)) * gate).flatten(0, 1)
+        return h.reshape(z.shape), products.reshape(num, *z.shape)
+
+    def _layers_at(self, t: Tensor, z: Tensor, context: Tensor | None) -> list[tuple[nn.Conv2d, Tensor, Tensor]]:
+        """Return each layer with its gate and shift, ``(rows, width, 1, 1)`` or ``(width, 1, 1)``."""
+
+        def spread(part: Tensor) -> Tensor:
+            if context is not None:
+                part = part.expand(*z.shape[:-3], -1).reshape(z.shape[:-3].numel(), part.shape[-1])
+            return part[..., None, None]
+
+        return [
+            (layer, spread(gate), spread(shift))  # type: ignore[misc]
+            for layer, (gate, shift) in zip(self.layers, self.gates(t, context), strict=True)
+        ]
+
+    def _broadcast(self, z: Tensor, context: Tensor | None) -> Tensor:
+        """Return z expanded to the batch of the context.
+
+        Raises:
+            ValueError: If a shape is wrong, or a context is missing or superfluous.
+        """
+        if z.shape[-3:] != self.shape:
+            raise ValueError(
+                f"Expected z of shape (*batch, {', '.join(map(str, self.shape))}); got {tuple(z.shape)}. "
+                "Build the field with the shape of one image."
+            )
+        if self.context_dim == 0 and context is None:
+            return z
+        if context is None or self.context_dim == 0 or context.shape[-1] != self.context_dim:
+            got = "None" if context is None else str(tuple(context.shape))
+            raise ValueError(
+                f"Expected {f'context of shape (*batch, {self.context_dim})' if self.context_dim else 'no context'}; "
+                f"got {got}. Build the field with the width of the context."
+            )
+        return z.expand(*torch.broadcast_shapes(z.shape[:-3], context.shape[:-1]), *self.shape)
