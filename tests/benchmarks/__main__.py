@@ -22,7 +22,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "pixelcnn",
         "pixelcnn_pp",
     ),
-    "latent": ("vector_quantizer",),
+    "latent": ("latent_steps", "latent_judges", "vector_quantizer"),
 }
 
 
