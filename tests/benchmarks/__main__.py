@@ -23,6 +23,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
         "pixelcnn_pp",
     ),
     "latent": ("latent_steps", "latent_judges", "vector_quantizer"),
+    "image_and_continuous_flows": ("image_flows", "continuous", "parallel_wavenet"),
 }
 
 

@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=500, help="of the teacher, and as many of the student")
     parser.add_argument("--length", type=int, default=2048, help="samples of a sound")
     parser.add_argument("--root", type=Path, help="folder of the data sets: a spoken digit instead of a bell")
-    parser.add_argument("--out", type=Path, default=Path("runs/examples/58_parallel_wavenet"))
+    parser.add_argument("--out", type=Path, default=Path("runs/examples/78_parallel_wavenet"))
     args = parser.parse_args(argv)
     pyro.set_rng_seed(args.seed)
     splits = data.fsdd(args.root, length=args.length, digit=0) if args.root else None

@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--points", type=int, default=10_000)
     parser.add_argument("--resolution", type=int, default=100)
-    parser.add_argument("--out", type=Path, default=Path("runs/examples/57_toy_flows"))
+    parser.add_argument("--out", type=Path, default=Path("runs/examples/76_toy_flows"))
     args = parser.parse_args(argv)
     pyro.set_rng_seed(args.seed)
     exact = data.toy.pinwheel()
