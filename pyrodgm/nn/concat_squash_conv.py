@@ -1,5 +1,6 @@
 """The convolutional vector field of continuous flows over images."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -65,8 +66,7 @@ class ConcatSquashConv(VectorField):
         self.activation = check_smooth(activation)
         widths = (self.shape[0], *self.hidden_channels, self.shape[0])
         layers = [
-            nn.Conv2d(before, after, kernel_size, padding=self.padding)
-            for before, after in zip(widths[:-1], widths[1:], strict=True)
+            nn.Conv2d(before, after, kernel_size, padding=self.padding) for before, after in itertools.pairwise(widths)
         ]
         if zero_init:
             with torch.no_grad():

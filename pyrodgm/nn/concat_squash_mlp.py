@@ -1,5 +1,6 @@
 """The fully connected vector field of continuous flows."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -56,7 +57,7 @@ class ConcatSquashMLP(VectorField):
         self.hidden_dims = tuple(check_dim("hidden_dims", width) for width in hidden_dims)
         self.activation = check_smooth(activation)
         widths = (input_dim, *self.hidden_dims, input_dim)
-        layers = [nn.Linear(before, after) for before, after in zip(widths[:-1], widths[1:], strict=True)]
+        layers = [nn.Linear(before, after) for before, after in itertools.pairwise(widths)]
         if zero_init:
             shrink(layers[-1])
         self.layers = nn.ModuleList(layers)

@@ -1,5 +1,6 @@
 """A continuous flow as one would write it by hand around torchdiffeq's adjoint, and its field for other libraries."""
 
+import itertools
 import math
 
 import torch
@@ -33,7 +34,7 @@ class HandWrittenField(nn.Module):
     def __init__(self, input_dim: int, *, hidden_dims: tuple[int, int] = (64, 64), scale: float = 2.0) -> None:
         super().__init__()
         widths = (input_dim, *hidden_dims, input_dim)
-        self.layers = nn.ModuleList([ConcatSquash(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)])
+        self.layers = nn.ModuleList([ConcatSquash(a, b) for a, b in itertools.pairwise(widths)])
         with torch.no_grad():
             for parameter in self.parameters():
                 parameter.mul_(scale)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pyrodgm.transforms.continuous.checkpointed_adjoint import checkpointed_adjoint
 from pyrodgm.transforms.continuous.dynamics import Dynamics
-from pyrodgm.transforms.continuous.runge_kutta import StepUnderflow, solve
+from pyrodgm.transforms.continuous.runge_kutta import StepUnderflowError, solve
 from pyrodgm.transforms.continuous.settings import FIXED, SolverSettings
 
 FALLBACK_STEPS = 100  # of rk4, where an adaptive solver gives up
@@ -37,7 +37,7 @@ def integrate(
     """
     try:
         return _integrate(dynamics, z, start, end, settings)
-    except (AssertionError, StepUnderflow) as error:  # torchdiffeq asserts
+    except (AssertionError, StepUnderflowError) as error:  # torchdiffeq asserts
         if UNDERFLOW not in str(error):
             raise
     warnings.warn(

@@ -4,6 +4,7 @@ The controller is torchdiffeq's, so that both take the same steps up to rounding
 end where the solve ends, there it goes beyond and is interpolated.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ SAFETY, MOST, LEAST = 0.9, 10.0, 0.2  # factors on the step that its error sugge
 SHORT = 1e-6  # a first step where nothing says how long it should be
 
 
-class StepUnderflow(ArithmeticError):
+class StepUnderflowError(ArithmeticError):
     """A step is so short that it no longer changes the time."""
 
 
@@ -108,7 +109,7 @@ def solve(
         The state at ``end``, and the integrals ``(num_integrals, *batch)``.
 
     Raises:
-        StepUnderflow: If no step is short enough.
+        StepUnderflowError: If no step is short enough.
     """
     tableau = TABLEAUS[settings.solver]
     if tableau.is_adaptive:
@@ -116,7 +117,7 @@ def solve(
     integrals = dynamics.zeros(z)
     num_steps = settings.num_steps(abs(end - start))
     times = [start + (end - start) * index / num_steps for index in range(num_steps + 1)]
-    for t, after in zip(times[:-1], times[1:], strict=True):
+    for t, after in itertools.pairwise(times):
         step = take_step(dynamics, tableau, t, after - t, z)
         if checkpoints is not None:
             checkpoints.add(t, after - t, z)
@@ -141,7 +142,7 @@ def _solve_adaptive(
         if is_last:
             h = end - t
         if t + h == t:
-            raise StepUnderflow(f"underflow in dt {h}")
+            raise StepUnderflowError(f"underflow in dt {h}")
         step = take_step(dynamics, tableau, t, h, z, first=first)
         last = dynamics.at(t + h, step.state)
         after = integrals + cast(Tensor, step.increments)
