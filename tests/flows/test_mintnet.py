@@ -75,7 +75,7 @@ def test_draws_carry_gradients_and_have_their_density():
 def test_it_learns_digits_and_inverts_them():
     """A hundred steps on small digits; draws and data come back within 1e-5, and labels matter."""
     torch.manual_seed(0)
-    splits = data.digits(17)
+    splits = data.digits(num_levels=17)
     x = splits.train.x.reshape(-1, 1, 8, 8).to(torch.get_default_dtype())
     labels = torch.nn.functional.one_hot(splits.train.labels, 10).to(x)
     flow = flows.mintnet((1, 8, 8), 10, num_layers=2, num_units=4, num_scales=2)

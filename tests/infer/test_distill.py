@@ -73,7 +73,7 @@ def test_the_loss_is_the_closed_divergence(num_draws):
         wanted = closed_form(student, teacher)
     error = found.std() / 10
     assert wanted > 0.1
-    assert error < 0.05
+    assert error < 0.1 * wanted
     assert (found.mean() - wanted).abs() < 4 * error
 
 
@@ -86,7 +86,7 @@ def test_the_gradient_is_the_closed_one(num_draws):
     found = torch.stack([gradients(loss_of.mean_loss(200), student) for _ in range(60)])
     error = found.std(0) / math.sqrt(60)
     assert ((found.mean(0) - wanted).abs() <= 5 * error + 1e-12).all()
-    assert (error < 0.05).all()
+    assert error.norm() < 0.1 * wanted.norm()
     assert (wanted.abs() > 1e-3).sum() >= 12
 
 

@@ -48,7 +48,7 @@ def test_every_solver_solves_and_has_gradients(solver):
     continuous = transforms.Continuous(Linear(matrix), 2, solver=solver, **step)
     x = torch.randn(4, 2, requires_grad=True)
     y, ladj = continuous.forward_and_ladj(x)
-    tolerance = 2e-2 if solver == "euler" else 1e-3
+    tolerance = {"euler": 2e-2, "fehlberg2": 1e-2}.get(solver, 1e-3)  # those of low order
     exponential = torch.matrix_exp(matrix)
     torch.testing.assert_close(y, x @ exponential.T, rtol=tolerance, atol=tolerance)
     torch.testing.assert_close(ladj, matrix.trace().expand(4), rtol=tolerance, atol=tolerance)
@@ -59,13 +59,14 @@ def test_every_solver_solves_and_has_gradients(solver):
 def test_the_three_ways_to_gradients_agree():
     """The judge goes back through torchdiffeq's own operations.
 
-    It also differentiates the length of its first step, and ends by an interpolation; at this tolerance neither counts.
+    It also differentiates the length of its first step, and ends by an interpolation: at a tolerance of 1e-10 they still
+    make 5e-8, at 1e-12 less than is asked here. test_checkpointed_adjoint.py compares equal steps.
     """
     field = smooth_field(3, 2, (8,))
     x, context = torch.randn(4, 5, 3), torch.randn(5, 2)
     gradients = {}
     for adjoint in ADJOINTS:
-        continuous = transforms.Continuous(field, 3, context_dim=2, adjoint=adjoint, **TIGHT)
+        continuous = transforms.Continuous(field, 3, context_dim=2, adjoint=adjoint, rtol=1e-12, atol=1e-12)
         leaves = (x.clone().requires_grad_(), context.clone().requires_grad_(), *field.parameters())
         y, ladj = continuous.inverse_and_ladj(leaves[0], leaves[1].sin())
         loss = (y.square().sum(-1) * ladj.cos()).sum() + ladj.square().sum()

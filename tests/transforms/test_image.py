@@ -228,3 +228,11 @@ def test_flattened_is_the_bijection_of_vectors():
     assert torch.equal(x.flatten(1), expected)
     assert torch.equal(ladj, expected_ladj)
     torch.testing.assert_close(x.std(0), torch.ones(3, 2, 2))
+
+
+def test_no_images_at_all_have_their_shape():
+    squeeze = transforms.Squeeze((1, 4, 6))
+    none = torch.zeros(2, 0, 1, 4, 6)
+    squeezed = squeeze.inverse_and_ladj(none)[0]
+    assert squeezed.shape == (2, 0, 4, 2, 3)
+    assert squeeze.forward_and_ladj(squeezed)[0].shape == none.shape

@@ -243,7 +243,7 @@ def test_a_step_between_plains_is_found():
 
     y = torch.tensor([[0.5], [-3.0], [4.9], [7.0], [0.0]])
     x = solver.solve(system, y, None, torch.arange(1), what="a step")
-    assert solver.num_in_order == 0
+    assert solver.num_in_order <= 1  # for one that damping does not settle there is bisection
     torch.testing.assert_close(system(x, None)[0], y, atol=1e-7, rtol=1e-7)
     undamped = y.clone()
     for _ in range(500):

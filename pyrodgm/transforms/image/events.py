@@ -1,6 +1,7 @@
 """The shape of an event that is an image, checked at the boundary."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 Shape = tuple[int, int, int]
@@ -32,3 +33,19 @@ def replace_event(shape: torch.Size, old: Shape, new: Shape, *, what: str) -> to
             f"Build {what} for the shape of the images."
         )
     return torch.Size((*shape[:-3], *new))
+
+
+def to_channels(x: Tensor, factor: int) -> Tensor:
+    """Gather blocks of ``factor`` x ``factor`` pixels into channels."""
+    *batch, channels, height, width = x.shape
+    if x.numel():  # torch returns a batch without rows as it is
+        return F.pixel_unshuffle(x, factor)
+    return x.reshape(*batch, channels * factor**2, height // factor, width // factor)
+
+
+def to_pixels(x: Tensor, factor: int) -> Tensor:
+    """Lay channels out as blocks of ``factor`` x ``factor`` pixels: the inverse of :func:`to_channels`."""
+    *batch, channels, height, width = x.shape
+    if x.numel():
+        return F.pixel_shuffle(x, factor)
+    return x.reshape(*batch, channels // factor**2, height * factor, width * factor)

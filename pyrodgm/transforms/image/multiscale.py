@@ -4,14 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import constraints
 
 from pyrodgm.nn.convolutional import check_image_shape
 from pyrodgm.transforms.bijection import Bijection
 from pyrodgm.transforms.compose import Compose, own_context
-from pyrodgm.transforms.image.events import Shape, check_event
+from pyrodgm.transforms.image.events import Shape, check_event, to_channels, to_pixels
 
 
 class Multiscale(Bijection):
@@ -95,7 +94,7 @@ class Multiscale(Bijection):
         check_event(x, self.shape, what="Multiscale")
         latents = []
         for data, base in zip(self.data_shapes, self.base_shapes, strict=True):
-            x = F.pixel_unshuffle(x, data[1] // base[1]) if data != base else x
+            x = to_channels(x, data[1] // base[1]) if data != base else x
             if len(latents) + 1 < len(self.base_shapes):
                 x, latent = x.chunk(2, -3)
                 latents.append(latent)
@@ -123,7 +122,7 @@ class Multiscale(Bijection):
             if index < len(finer):
                 x = cat_channels(x, finer[index])
             data, base = self.data_shapes[index], self.base_shapes[index]
-            x = F.pixel_shuffle(x, data[1] // base[1]) if data != base else x
+            x = to_pixels(x, data[1] // base[1]) if data != base else x
         return x
 
     @torch.no_grad()

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from pyrodgm.nn.convolutional import check_image_shape
 from pyrodgm.transforms.bijection import Bijection
-from pyrodgm.transforms.image.events import check_event, replace_event
+from pyrodgm.transforms.image.events import check_event, replace_event, to_channels, to_pixels
 
 
 class Squeeze(Bijection):
@@ -57,9 +56,9 @@ class Squeeze(Bijection):
     def forward_and_ladj(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Lay four channels out as blocks of pixels."""
         batch = check_event(x, self.base_shape, what="Squeeze")
-        return F.pixel_shuffle(x, 2), x.new_zeros(batch)
+        return to_pixels(x, 2), x.new_zeros(batch)
 
     def inverse_and_ladj(self, y: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Gather blocks of pixels into four channels."""
         batch = check_event(y, self.shape, what="Squeeze")
-        return F.pixel_unshuffle(y, 2), y.new_zeros(batch)
+        return to_channels(y, 2), y.new_zeros(batch)
