@@ -62,8 +62,8 @@ def test_every_solver_solves_and_has_gradients(solver):
 def test_the_three_ways_to_gradients_agree():
     """The judge goes back through torchdiffeq's own operations.
 
-    It also differentiates the length of its first step, and ends by an interpolation: at a tolerance of 1e-10 they still
-    make 5e-8, at 1e-12 less than is asked here. test_checkpointed_adjoint.py compares equal steps.
+    It also differentiates the length of its first step, and ends by an interpolation: at a tolerance of 1e-10 they
+    still make 5e-8, at 1e-12 less than is asked here. test_checkpointed_adjoint.py compares equal steps.
     """
     field = smooth_field(3, 2, (8,))
     x, context = torch.randn(4, 5, 3), torch.randn(5, 2)
