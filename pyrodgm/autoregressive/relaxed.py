@@ -68,7 +68,7 @@ class LevelsOnAxis(CausalNet):
         super().__init__()
         self.net = net
         self.grid_shape, self.num_params, self.context_shape = net.grid_shape, net.num_params, net.context_shape
-        self.half = (num_levels - 1) / 2
+        self.half_range = (num_levels - 1) / 2
         self.register_buffer("order", net.order, persistent=False)
 
     @property
@@ -78,9 +78,9 @@ class LevelsOnAxis(CausalNet):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Return the network's parameters at ``x``, ``(*batch, *grid_shape)``."""
-        return self.net((x + 1) * self.half, context)  # type: ignore[no-any-return]
+        return self.net((x + 1) * self.half_range, context)  # type: ignore[no-any-return]
 
     def flat_stepper(self, batch: int, context: Tensor | None) -> Stepper:
         """Return the network's stepper, of numbers on the axis."""
         step = self.net.flat_stepper(batch, context)
-        return lambda value: step(None if value is None else (value + 1) * self.half)
+        return lambda value: step(None if value is None else (value + 1) * self.half_range)

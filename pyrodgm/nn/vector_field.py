@@ -4,6 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cache
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +64,7 @@ def forward_mode(function: Callable[[Tensor], Tensor], z: Tensor, tangents: Tens
     tangents = tangents.expand(len(tangents), *z.shape)
 
     def along(tangent: Tensor) -> tuple[Tensor, Tensor]:
-        value, product = torch.func.jvp(function, (z,), (tangent,))
-        return value, product
+        return cast(tuple[Tensor, Tensor], torch.func.jvp(function, (z,), (tangent,)))
 
     if len(tangents) == 1:
         value, product = along(tangents[0])

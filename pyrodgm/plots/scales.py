@@ -49,19 +49,18 @@ def scales(
         Dinh, Sohl-Dickstein, Bengio (2017), Density estimation using Real NVP, https://arxiv.org/abs/1605.08803
     """
     shape = tuple(flow.event_shape)
-    if isinstance(x, int):
-        x = flow(context).sample((x,) if context is None else ())
-    if x.dim() != 4 or tuple(x.shape[1:]) != shape or len(x) == 0:
+    images: Tensor = flow(context).sample((x,) if context is None else ()) if isinstance(x, int) else x
+    if images.dim() != 4 or tuple(images.shape[1:]) != shape or len(images) == 0:
         raise ValueError(
-            f"Expected images of shape (num, {', '.join(map(str, shape))}), num > 0; got {tuple(x.shape)}. "
+            f"Expected images of shape (num, {', '.join(map(str, shape))}), num > 0; got {tuple(images.shape)}. "
             "Give images of the flow's shape, or how many to draw."
         )
-    rows = redrawn(flow, x, context)
+    rows = redrawn(flow, images, context)
     names = ["kept: all", *(f"kept: {kept} of {len(rows) - 1}" for kept in range(len(rows) - 2, 0, -1)), "kept: none"]
     if value_range is None:
-        value_range = float(x.min()), float(x.max())
+        value_range = float(images.min()), float(images.max())
     pictures = dict(zip(names, rows, strict=True))
-    return samples_grid(pictures, shape, path, num_columns=len(x), value_range=value_range)
+    return samples_grid(pictures, shape, path, num_columns=len(images), value_range=value_range)
 
 
 @torch.no_grad()

@@ -132,7 +132,7 @@ class Dynamics(nn.Module):
         t = t if isinstance(t, Tensor) else z.new_full((), t)
         if all(table.get(name) is parameter for table, name, parameter in self._places):
             return self.forward(t, z, with_rates)
-        held = {f"field.{name}": parameter for name, parameter in self._held.items()}
+        held: dict[str, Tensor] = {f"field.{name}": parameter for name, parameter in self._held.items()}
         return functional_call(self, held, (t, z, with_rates))
 
     def forward(self, t: Tensor, z: Tensor, with_rates: bool) -> tuple[Tensor, Tensor | None]:

@@ -92,7 +92,7 @@ class Multiscale(Bijection):
             Tensors ``(*batch, *latent_shape)``.
         """
         check_event(x, self.shape, what="Multiscale")
-        latents = []
+        latents: list[Tensor] = []
         for data, base in zip(self.data_shapes, self.base_shapes, strict=True):
             x = to_channels(x, data[1] // base[1]) if data != base else x
             if len(latents) + 1 < len(self.base_shapes):
