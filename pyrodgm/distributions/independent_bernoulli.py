@@ -13,7 +13,7 @@ THRESHOLD = 40.0  # above it softplus is the identity: there the difference is b
 class IndependentBernoulli(dist.Independent):
     r"""Independent binary variables, :math:`\log p(x) = \sum_i x_i \ell_i - \log(1 + e^{\ell_i})`.
 
-    Pyro's ``Bernoulli(logits=logits).to_event(event_dim)``, with a log-probability that takes half of the passes over
+    Pyro's ``Bernoulli(logits=logits).to_event(event_dim)``, with a log-probability that takes fewer passes over
     memory. Of large events, and of many draws of them, these passes are what a density costs beside the network.
 
     Args:
