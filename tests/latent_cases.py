@@ -4,7 +4,7 @@ from functools import cache
 
 import torch
 
-from pyrodgm import Embedded, Neural, flows, heads, models, nn, priors
+from pyrodgm import Embedded, Fixed, Neural, distributions, flows, heads, models, nn, priors
 
 HEADS = {
     "DiagonalNormalMixture": lambda: heads.DiagonalNormalMixture(3, 2),
@@ -41,6 +41,10 @@ CONDITIONALS = {
         True,
     ),
     "Neural MultivariateNormal": (lambda: Neural(nn.MLP(3, 5, hidden_dims=(8,)), heads.MultivariateNormal(2)), True),
+    "Fixed IndependentBernoulli": (
+        lambda: Fixed(distributions.IndependentBernoulli(torch.linspace(-2, 2, 6).reshape(1, 2, 3), 3)),
+        True,
+    ),
     "Neural LowRankNormal": (lambda: Neural(nn.MLP(3, 6, hidden_dims=(8,)), heads.LowRankNormal(2)), True),
 }
 

@@ -5,6 +5,7 @@ from pyrodgm.distributions.channel_categorical import ChannelCategorical
 from pyrodgm.distributions.coded import Coded
 from pyrodgm.distributions.diagonal_normal_mixture import DiagonalNormalMixture
 from pyrodgm.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
+from pyrodgm.distributions.independent_bernoulli import IndependentBernoulli
 from pyrodgm.distributions.pixels import Pixels
 from pyrodgm.distributions.standard_logistic import StandardLogistic
 from pyrodgm.distributions.standard_normal import StandardNormal
@@ -15,6 +16,7 @@ __all__ = [
     "Coded",
     "DiagonalNormalMixture",
     "DiscretizedLogisticMixture",
+    "IndependentBernoulli",
     "Pixels",
     "StandardLogistic",
     "StandardNormal",

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import pyro.distributions as dist
 import torch
-import torch.nn.functional as F
 from pyro.distributions.torch_distribution import TorchDistribution
 from torch import Tensor
 
+from pyrodgm.distributions.independent_bernoulli import IndependentBernoulli, bernoulli_log_prob
 from pyrodgm.heads.head import Head
 
 
@@ -32,18 +32,15 @@ class Bernoulli(Head):
 
     def make(self, params: Tensor) -> TorchDistribution:
         """Make the distribution from logits."""
-        return dist.Bernoulli(logits=self._logits(params)).to_event(self.event_dim)
+        logits = self._logits(params)
+        return IndependentBernoulli(logits, self.event_dim) if self.event_dim else dist.Bernoulli(logits=logits)
 
     def _logits(self, params: Tensor) -> Tensor:
         return self.split(params, 1).squeeze(-1 - self.event_dim)
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
-        """Return the log-probability by the fused cross-entropy, without a distribution in between."""
-        logits = self._logits(params)
-        if logits.shape != value.shape:
-            logits, value = torch.broadcast_tensors(logits, value)
-        log_prob = -F.binary_cross_entropy_with_logits(logits, value.to(logits.dtype), reduction="none")
-        return log_prob.flatten(-self.event_dim).sum(-1) if self.event_dim else log_prob
+        """Return the log-probability without a distribution in between."""
+        return bernoulli_log_prob(self._logits(params), value, self.event_dim)
 
     def noise(
         self, shape: Sequence[int], *, dtype: torch.dtype | None = None, device: torch.device | None = None

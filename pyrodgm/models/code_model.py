@@ -70,7 +70,7 @@ class CodeModel(Model):
 
     @property
     def codebook(self) -> Codebook:
-        """What looks vectors up; by default the quantizer."""
+        """What looks vectors up: the quantizer."""
         return cast(Codebook, self.quantizer)
 
     @abstractmethod
@@ -209,7 +209,7 @@ class CodeModelProgram(Program):
         return torch.Size(self.likelihood.context_shape[1:])
 
     def codebook(self) -> Codebook:
-        """Return what looks vectors up; by default the quantizer, which knows the indices of what it has just made."""
+        """Return what looks vectors up: the quantizer, which knows the indices of what it has just made."""
         return cast(Codebook, self.quantizer)
 
     def codes(self, context: Tensor | None, x: Tensor | None) -> TorchDistribution:

@@ -1,4 +1,4 @@
-"""What models with discrete codes share: priors of indices, their checks, codebooks, and the mode of a network."""
+"""What models with discrete codes share: priors of indices, their checks, and the mode of a network."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,7 +6,6 @@ from typing import Any
 
 import pyro.distributions as dist
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import constraints
 
@@ -24,27 +23,6 @@ class UniformIndices(Fixed):
     def __init__(self, num_codes: int, grid_shape: Sequence[int]) -> None:
         uniform = dist.Categorical(logits=torch.zeros(num_codes)).expand(torch.Size(grid_shape))
         super().__init__(uniform.to_event(len(grid_shape)))
-
-
-class OneHot:
-    """The codebook whose vectors are the axes.
-
-    Args:
-        num_codes: Number of codes.
-        like: A tensor of the dtype of the vectors.
-    """
-
-    def __init__(self, num_codes: int, like: Tensor) -> None:
-        self.num_codes = self.code_dim = num_codes
-        self.dtype = like.dtype
-
-    def lookup(self, indices: Tensor) -> Tensor:
-        """Return ``(*batch, num_codes)``, one at each index of ``(*batch)`` and zero elsewhere."""
-        return F.one_hot(indices, self.num_codes).to(self.dtype)
-
-    def indices_of(self, codes: Tensor) -> Tensor:
-        """Return the place of the largest number, of points between the axes too."""
-        return codes.argmax(-1)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pyrodgm.conditional import Conditional
 from pyrodgm.distributions.coded import Codebook, Coded
 from pyrodgm.models.checks import check_rows
 from pyrodgm.models.code_model import CodeModel, CodeModelProgram, encode_grid
-from pyrodgm.models.codes import OneHot, UniformIndices
+from pyrodgm.models.codes import UniformIndices
 from pyrodgm.models.program import Program, data_plate
 from pyrodgm.models.relaxed_codes import RelaxedCodes
 from pyrodgm.quantizers import RelaxedCategorical
@@ -103,11 +103,6 @@ class DVAE(CodeModel):
             DVAEGuide(encoder, quantizer, shape, self.event_shape, kl=kl),
         )
 
-    @property
-    def codebook(self) -> Codebook:
-        """The corners of the simplex."""
-        return corners(self.likelihood)
-
     def most_probable(self, encoded: Tensor) -> Tensor:
         """Return the indices of the largest logits."""
         return encoded.argmax(-1)
@@ -123,10 +118,6 @@ class DVAEModel(CodeModelProgram):
     def __init__(self, prior: Conditional, likelihood: Conditional, quantizer: RelaxedCategorical, *, kl: str) -> None:
         super().__init__(prior, likelihood, quantizer)
         self.kl = kl
-
-    def codebook(self) -> Codebook:
-        """Return the corners of the simplex."""
-        return corners(self.likelihood)
 
     def codes(self, context: Tensor | None, x: Tensor | None) -> TorchDistribution:
         """Return ``p(codes | c)``: over corners, or, to score relaxed codes by their density, over the simplex."""
@@ -170,10 +161,5 @@ class DVAEGuide(Program):
             if quantizer.training:
                 codes = RelaxedCodes(logits, quantizer, grid_dim, kl=self.kl)
             else:
-                codes = Coded(dist.Categorical(logits=logits).to_event(grid_dim), OneHot(self.shape[0], logits))
+                codes = Coded(dist.Categorical(logits=logits).to_event(grid_dim), cast(Codebook, quantizer))
             return pyro.sample("codes", codes)
-
-
-def corners(likelihood: Conditional) -> OneHot:
-    """Return the codebook of the corners of the simplex, in the dtype of the likelihood's parameters."""
-    return OneHot(likelihood.context_shape[0], next(likelihood.parameters(), torch.zeros(())))

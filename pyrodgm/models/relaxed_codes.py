@@ -60,7 +60,9 @@ class RelaxedCodes(TorchDistribution):
         """Return nats, ``(*sample, *batch)``."""
         batch = torch.broadcast_shapes(value.shape[: value.dim() - len(self.event_shape)], self.batch_shape)
         if self.kl == "categorical":
-            score = -dist.Categorical(logits=self.logits, validate_args=False).entropy()
+            log_q = self.logits.log_softmax(-1)
+            # Minus infinity rules a category out: it has no share in the entropy, and no gradient.
+            score = (log_q.exp() * log_q.clamp_min(torch.finfo(log_q.dtype).min)).sum(-1)
         else:
             # By rounding a component may be zero, where the density has no finite logarithm.
             points = channels_last(value, self.grid_dim).clamp_min(torch.finfo(value.dtype).tiny)

@@ -12,6 +12,7 @@ from pyrodgm.quantizers.quantized import (
     perplexity_of,
     straight_through,
 )
+from pyrodgm.quantizers.remembered import Remembered
 
 
 class RelaxedCategorical(nn.Module):
@@ -49,6 +50,7 @@ class RelaxedCategorical(nn.Module):
     """
 
     steps: Tensor
+    _zero: Tensor
 
     def __init__(
         self,
@@ -74,6 +76,8 @@ class RelaxedCategorical(nn.Module):
         self.anneal_steps = anneal_steps
         self.straight_through = straight_through
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+        self.register_buffer("_zero", torch.zeros(()), persistent=False)  # carries the dtype, and follows a move
+        self._remembered = Remembered()
 
     @property
     def temperature(self) -> Tensor:
@@ -95,20 +99,19 @@ class RelaxedCategorical(nn.Module):
             ValueError: If logits have another width, or a row is NaN, plus infinity, or rules out all.
         """
         check_width(logits, self.num_codes, "logits")
-        if not logits.amax(-1).isfinite().all():
+        scores = logits - torch.empty_like(logits).exponential_().log()
+        largest, indices = scores.detach().max(-1)
+        if not largest.isfinite().all():
             raise ValueError(
                 "Expected logits with a finite maximum in each row; got NaN or inf. Look for the encoder's NaN."
             )
-        gumbel = -torch.empty_like(logits).exponential_().log()
-        scores = logits + gumbel
-        indices = scores.argmax(-1)
-        one_hot = torch.zeros_like(scores).scatter_(-1, indices.unsqueeze(-1), 1.0)
         if self.training:
             relaxed = (scores / self.temperature).softmax(-1)
-            codes = straight_through(one_hot, relaxed) if self.straight_through else relaxed
+            codes = straight_through(one_hot(indices, scores), relaxed) if self.straight_through else relaxed
             self.steps += 1
         else:
-            codes = one_hot
+            codes = one_hot(indices, scores)
+        self._remembered.keep(codes, indices, self._zero)
         counts = count(indices, self.num_codes, logits.dtype)
         dead_fraction = (counts == 0).to(logits.dtype).mean()
         return Quantized(codes, indices, logits.new_zeros(()), perplexity_of(counts), dead_fraction)
@@ -120,16 +123,16 @@ class RelaxedCategorical(nn.Module):
             indices: ``(*batch,)``, integers, as floating numbers too.
 
         Returns:
-            ``(*batch, num_codes)``, of the default dtype.
+            ``(*batch, num_codes)``, of the module's dtype.
 
         Raises:
             ValueError: If an index is no integer, or out of range.
         """
         indices = check_indices(indices, self.num_codes)
-        return torch.zeros(*indices.shape, self.num_codes, device=indices.device).scatter_(-1, indices.unsqueeze(-1), 1)
+        return one_hot(indices, self._zero.expand(*indices.shape, self.num_codes))
 
     def indices_of(self, codes: Tensor) -> Tensor:
-        """Return the indices of the largest entries.
+        """Return the indices of the largest entries; of what was just drawn, those that were drawn.
 
         Args:
             codes: ``(*batch, num_codes)``.
@@ -141,8 +144,14 @@ class RelaxedCategorical(nn.Module):
             ValueError: If codes have another width.
         """
         check_width(codes, self.num_codes, "codes")
-        return codes.argmax(-1)
+        indices = self._remembered.recall(codes, self._zero)
+        return codes.argmax(-1) if indices is None else indices
 
     def extra_repr(self) -> str:
         """Name the sizes and the temperatures."""
         return f"{self.num_codes}, temperature={self.first_temperature} .. {self.final_temperature}"
+
+
+def one_hot(indices: Tensor, like: Tensor) -> Tensor:
+    """Return ones at indices ``(*batch)`` and zeros elsewhere, ``(*batch, num_codes)`` like another tensor."""
+    return torch.zeros_like(like, memory_format=torch.contiguous_format).scatter_(-1, indices.unsqueeze(-1), 1.0)

@@ -122,3 +122,22 @@ def test_every_draw_is_another():
     quantizer = RelaxedCategorical(3)
     logits = torch.zeros(20, 3)
     assert not torch.equal(quantizer(logits).codes, quantizer(logits).codes)
+
+
+@pytest.mark.parametrize("straight_through", [False, True])
+def test_indices_of_what_was_drawn_are_the_drawn_ones_until_it_changes(straight_through):
+    quantizer = RelaxedCategorical(5, straight_through=straight_through)
+    quantized = quantizer(torch.randn(20, 5))
+    assert quantizer.indices_of(quantized.codes) is quantized.indices
+    assert quantizer.indices_of(quantized.codes.movedim(-1, 0).movedim(0, -1)) is quantized.indices
+    codes = quantized.codes.clone()
+    assert torch.equal(quantizer.indices_of(codes), quantized.indices)
+    quantized.codes.copy_(codes.roll(1, 0))
+    assert torch.equal(quantizer.indices_of(quantized.codes), quantized.indices.roll(1, 0))
+
+
+def test_one_hot_codes_follow_the_dtype_of_the_module():
+    quantizer = RelaxedCategorical(5)
+    assert quantizer.float().lookup(torch.tensor([1, 4])).dtype == torch.float32
+    assert torch.equal(quantizer.double().lookup(torch.tensor([1])), torch.eye(5)[1:2])
+    assert "_zero" not in quantizer.state_dict()
