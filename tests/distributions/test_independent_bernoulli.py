@@ -48,6 +48,13 @@ def test_values_that_are_no_bits_are_refused():
         p.log_prob(torch.full((4,), 0.5))
     with pytest.raises(ValueError, match="logits"):
         distributions.IndependentBernoulli(torch.full((4,), torch.nan), 1)
+    infinite = distributions.IndependentBernoulli(torch.tensor([torch.inf, -torch.inf]), 1)  # as torch takes them
+    assert infinite.sample().tolist() == [1, 0]
+
+
+def test_checks_are_left_out_where_they_are_switched_off():
+    p = distributions.IndependentBernoulli(torch.full((4,), torch.nan), 1, validate_args=False)
+    assert p.log_prob(torch.full((4,), 0.5)).isnan()
 
 
 def test_integers_and_booleans_are_values():
@@ -55,3 +62,17 @@ def test_integers_and_booleans_are_values():
     x = torch.tensor([0, 1, 1, 0])
     torch.testing.assert_close(p.log_prob(x), p.log_prob(x.double()))
     torch.testing.assert_close(p.log_prob(x.bool()), p.log_prob(x.double()))
+
+
+@pytest.mark.parametrize("shape", [(300, 8, 77), (3, 500, 784), (1, 2, 5, 130, 101), (140_001,), (0, 784)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_large_ones_without_a_gradient_are_scored_as_with_one(shape, dtype):
+    logits = (torch.randn(shape) * 5).to(dtype)
+    event_dim = min(len(shape), 2) if len(shape) != 3 else 1
+    x = torch.randint(2, shape[-event_dim:]).to(dtype)
+    ours = distributions.IndependentBernoulli(logits, event_dim).log_prob(x)
+    theirs = dist.Bernoulli(logits=logits.double()).to_event(event_dim).log_prob(x.double())
+    torch.testing.assert_close(ours, theirs.to(dtype), rtol=2e-6 if dtype == torch.float32 else 1e-13, atol=0)
+    large = torch.full((2, 100_000), 300.0, dtype=dtype) * torch.tensor([[1], [-1]])
+    far = distributions.IndependentBernoulli(large, 1).log_prob(torch.ones(100_000, dtype=dtype))
+    torch.testing.assert_close(far, torch.tensor([0.0, -3e7], dtype=dtype))
