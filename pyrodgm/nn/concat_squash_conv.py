@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pyrodgm.nn.concat_squash import ConcatSquash
 from pyrodgm.nn.convolutional import check_image_shape
 from pyrodgm.nn.mlp import check_dim
-from pyrodgm.nn.smooth import ALONE, SMOOTH, check_smooth
+from pyrodgm.nn.smooth import check_smooth
 from pyrodgm.nn.time_gates import TimeGates
-from pyrodgm.nn.vector_field import VectorField
 
 
-class ConcatSquashConv(VectorField):
+class ConcatSquashConv(ConcatSquash):
     r"""A vector field over images, of convolutions :math:`*` that keep height and width.
 
     .. math:: h \leftarrow a\big((W * h + b) \odot \sigma(G [t, c] + g) + S [t, c]\big)
@@ -75,64 +75,27 @@ class ConcatSquashConv(VectorField):
         self.layers = nn.ModuleList(layers)
         self.gates = TimeGates(widths[1:], context_dim, zero_init=zero_init)
 
-    def forward(self, t: Tensor, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the velocity ``(*batch, channels, height, width)``."""
-        z = self._broadcast(z, context)
-        activation, last = ALONE[self.activation], len(self.layers) - 1
-        h = z.reshape(z.shape[:-3].numel(), *self.shape)
-        for index, (layer, gate, shift) in enumerate(self._layers_at(t, z, context)):
-            h = torch.addcmul(shift, F.conv2d(h, layer.weight, layer.bias, padding=self.padding), gate)
-            h = activation(h) if index < last else h
-        return h.reshape(z.shape)
-
-    def forward_and_jvp(
-        self, t: Tensor, z: Tensor, tangents: Tensor, context: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return the velocity and the products of its Jacobian with tangents ``(num_tangents, *batch, *shape)``."""
-        z = self._broadcast(z, context)
-        num, rows = len(tangents), z.shape[:-3].numel()
-        activation_and_slope, last = SMOOTH[self.activation], len(self.layers) - 1
-        h = z.reshape(rows, *self.shape)
-        products = tangents.expand(num, *z.shape).reshape(num * rows, *self.shape)
-        for index, (layer, gate, shift) in enumerate(self._layers_at(t, z, context)):
-            h = torch.addcmul(shift, F.conv2d(h, layer.weight, layer.bias, padding=self.padding), gate)
-            if index < last:
-                h, slope = activation_and_slope(h)
-                gate = gate * slope
-            products = F.conv2d(products, layer.weight, padding=self.padding)
-            products = (products.unflatten(0, (num, rows)) * gate).flatten(0, 1)
-        return h.reshape(z.shape), products.reshape(num, *z.shape)
-
-    def _layers_at(self, t: Tensor, z: Tensor, context: Tensor | None) -> list[tuple[nn.Conv2d, Tensor, Tensor]]:
-        """Return each layer with its gate and shift, ``(rows, width, 1, 1)`` or ``(width, 1, 1)``."""
-
-        def spread(part: Tensor) -> Tensor:
-            if context is not None:
-                part = part.expand(*z.shape[:-3], -1).reshape(z.shape[:-3].numel(), part.shape[-1])
-            return part[..., None, None]
-
-        return [
-            (layer, spread(gate), spread(shift))  # type: ignore[misc]
-            for layer, (gate, shift) in zip(self.layers, self.gates(t, context), strict=True)
-        ]
-
-    def _broadcast(self, z: Tensor, context: Tensor | None) -> Tensor:
-        """Return z expanded to the batch of the context.
-
-        Raises:
-            ValueError: If a shape is wrong, or a context is missing or superfluous.
-        """
+    def check(self, z: Tensor, context: Tensor | None) -> None:
+        """Refuse another shape of either."""
         if z.shape[-3:] != self.shape:
             raise ValueError(
                 f"Expected z of shape (*batch, {', '.join(map(str, self.shape))}); got {tuple(z.shape)}. "
                 "Build the field with the shape of one image."
             )
         if self.context_dim == 0 and context is None:
-            return z
+            return
         if context is None or self.context_dim == 0 or context.shape[-1] != self.context_dim:
             got = "None" if context is None else str(tuple(context.shape))
             raise ValueError(
                 f"Expected {f'context of shape (*batch, {self.context_dim})' if self.context_dim else 'no context'}; "
                 f"got {got}. Build the field with the width of the context."
             )
-        return z.expand(*torch.broadcast_shapes(z.shape[:-3], context.shape[:-1]), *self.shape)
+
+    def linear(self, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve."""
+        maps = F.conv2d(h.reshape(h.shape[:-3].numel(), *h.shape[-3:]), weight, bias, padding=self.padding)
+        return maps.reshape(*h.shape[:-3], *maps.shape[-3:])
+
+    def spread(self, part: Tensor) -> Tensor:
+        """Return one number a channel."""
+        return part[..., None, None]

@@ -3,17 +3,16 @@
 import itertools
 from collections.abc import Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pyrodgm.nn.concat_squash import ConcatSquash
 from pyrodgm.nn.mlp import check_dim, check_inputs, shrink
-from pyrodgm.nn.smooth import ALONE, SMOOTH, check_smooth
+from pyrodgm.nn.smooth import check_smooth
 from pyrodgm.nn.time_gates import TimeGates
-from pyrodgm.nn.vector_field import VectorField
 
 
-class ConcatSquashMLP(VectorField):
+class ConcatSquashMLP(ConcatSquash):
     r"""A vector field of layers :math:`h \leftarrow a\big((W h + b) \odot \sigma(G [t, c] + g) + S [t, c]\big)`.
 
     Time and context open and close units and shift them; the last layer has no activation. Products with the Jacobian
@@ -63,27 +62,10 @@ class ConcatSquashMLP(VectorField):
         self.layers = nn.ModuleList(layers)
         self.gates = TimeGates(widths[1:], context_dim, zero_init=zero_init)
 
-    def forward(self, t: Tensor, z: Tensor, context: Tensor | None = None) -> Tensor:
-        """Return the velocity ``(*batch, input_dim)``."""
+    def check(self, z: Tensor, context: Tensor | None) -> None:
+        """Refuse another width of either."""
         check_inputs(self.input_dim, self.context_dim, z, context)
-        activation, last = ALONE[self.activation], len(self.layers) - 1
-        h = z
-        for index, (layer, (gate, shift)) in enumerate(zip(self.layers, self.gates(t, context), strict=True)):
-            h = torch.addcmul(shift, F.linear(h, layer.weight, layer.bias), gate)  # type: ignore[arg-type]
-            h = activation(h) if index < last else h
-        return h
 
-    def forward_and_jvp(
-        self, t: Tensor, z: Tensor, tangents: Tensor, context: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return the velocity and the products of its Jacobian with tangents ``(num_tangents, *batch, input_dim)``."""
-        check_inputs(self.input_dim, self.context_dim, z, context)
-        activation_and_slope, last = SMOOTH[self.activation], len(self.layers) - 1
-        h, products = z, tangents
-        for index, (layer, (gate, shift)) in enumerate(zip(self.layers, self.gates(t, context), strict=True)):
-            h = torch.addcmul(shift, F.linear(h, layer.weight, layer.bias), gate)  # type: ignore[arg-type]
-            if index < last:
-                h, slope = activation_and_slope(h)
-                gate = gate * slope
-            products = F.linear(products, layer.weight) * gate  # type: ignore[arg-type]
-        return h, products.expand(len(tangents), *h.shape)
+    def linear(self, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Multiply by a matrix."""
+        return F.linear(h, weight, bias)

@@ -24,17 +24,21 @@ class TimeGates(nn.Module):
             with torch.no_grad():
                 self.shift.weight[-self.widths[-1] :] *= 1e-3
 
-    def forward(self, t: Tensor, context: Tensor | None) -> list[tuple[Tensor, Tensor]]:
-        """Return gate and shift of each layer.
+    def forward(self, times: Tensor, context: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+        """Return gate and shift of each layer at each time.
 
         Args:
-            t: The time, ``()``.
+            times: ``(num_times,)``.
             context: ``(*batch, context_dim)`` or ``None``.
 
         Returns:
-            Pairs of ``(*batch, width)``; of ``(width,)`` without a context.
+            Pairs of ``(num_times, *batch, width)``; of ``(num_times, width)`` without a context.
         """
-        inputs = t.reshape(1) if context is None else torch.cat((t.expand(*context.shape[:-1], 1), context), -1)
+        inputs = times.unsqueeze(-1)
+        if context is not None:
+            batch = context.shape[:-1]
+            inputs = inputs.reshape(-1, *[1] * len(batch), 1).expand(len(times), *batch, 1)
+            inputs = torch.cat((inputs, context.expand(len(times), *context.shape)), -1)
         gates = self.gate(inputs).sigmoid().split(self.widths, -1)
         shifts = self.shift(inputs).split(self.widths, -1)
         return list(zip(gates, shifts, strict=True))

@@ -2,7 +2,8 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import cast
 
@@ -10,11 +11,25 @@ import torch
 from torch import Tensor, nn
 
 
+@dataclass(frozen=True)
+class FieldAtTime:
+    """A field held at one time and one context.
+
+    Args:
+        velocity: Maps ``z`` to the velocity.
+        velocity_and_products: Maps ``(z, tangents)`` to the velocity and the products with its Jacobian.
+    """
+
+    velocity: Callable[[Tensor], Tensor]
+    velocity_and_products: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
 class VectorField(nn.Module, ABC):
     r"""A velocity :math:`f(t, z, c)` at every point, whose Jacobian in :math:`z` can be multiplied by vectors.
 
     Subclasses write :meth:`forward`. :meth:`forward_and_jvp` comes by torch's forward mode; a field that writes it out
-    saves the overhead of that at each of the many evaluations of a solver.
+    saves the overhead of that at each of the many evaluations of a solver, and one that writes :meth:`at_times` does
+    once for all stages of a step what depends on the time and the context alone.
     """
 
     @abstractmethod
@@ -45,6 +60,21 @@ class VectorField(nn.Module, ABC):
             ``(*batch, *event)`` and ``(num_tangents, *batch, *event)``.
         """
         return forward_mode(lambda value: self(t, value, context), z, tangents)
+
+    def at_times(self, times: Tensor, context: Tensor | None = None) -> Sequence[FieldAtTime]:
+        """Return the field held at each of several times.
+
+        Args:
+            times: ``(num_times,)``.
+            context: ``(*batch', context_dim)``, broadcast against the batch of each ``z``.
+        """
+
+        def at(t: Tensor) -> FieldAtTime:
+            return FieldAtTime(
+                lambda z: self(t, z, context), lambda z, tangents: self.forward_and_jvp(t, z, tangents, context)
+            )
+
+        return [at(t) for t in times.unbind()]
 
 
 def forward_mode(function: Callable[[Tensor], Tensor], z: Tensor, tangents: Tensor) -> tuple[Tensor, Tensor]:

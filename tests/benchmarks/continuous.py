@@ -165,9 +165,11 @@ def _measure_overhead(work: str, dim: int, *, rounds: int) -> list[Timing]:
     flow = pyrodgm_flow(dim, "checkpoint")
     x = torch.randn(BATCH, dim)
 
+    noise = torch.get_rng_state()
+
     @torch.no_grad()
     def run() -> Tensor:
-        torch.manual_seed(0)  # other noise may take a step more or less
+        torch.set_rng_state(noise)  # other noise may take a step more or less
         return flow().sample((BATCH,)) if work == "sample" else flow().log_prob(x.detach())
 
     run()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pyrodgm import nn
-from pyrodgm.nn.smooth import ALONE, SMOOTH
+from pyrodgm.nn.smooth import SMOOTH
 from pyrodgm.nn.vector_field import forward_mode
 from pyrodgm.testing import check_network, perturb
 
@@ -94,7 +94,27 @@ def test_a_small_start(name):
 @pytest.mark.parametrize("activation", SMOOTH)
 def test_slopes_are_derivatives(activation):
     x = torch.linspace(-30, 30, 61, requires_grad=True)
-    value, slope = SMOOTH[activation](x)
+    smooth = SMOOTH[activation]
+    value = smooth.value(x)
     torch.testing.assert_close(value, activation()(x))
-    torch.testing.assert_close(value, ALONE[activation](x))
-    torch.testing.assert_close(slope, torch.autograd.grad(value.sum(), x)[0], rtol=1e-8, atol=3e-9)
+    products = torch.randn(3, 61, requires_grad=True)
+    (slope,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+    multiplied = smooth.times_slope(products, x, value)
+    torch.testing.assert_close(multiplied, products * slope, rtol=1e-8, atol=3e-9)
+    ours, theirs = (
+        torch.autograd.grad(y.sum(), (x, products), retain_graph=True) for y in (multiplied, products * slope)
+    )
+    torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("context_dim", [0, 2])
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_field_held_at_several_times_is_the_field_at_each(name, context_dim):
+    make, shape = FIELDS[name]
+    field = perturb(make(context_dim=context_dim), 0.5)
+    context = (torch.randn(5, context_dim),) if context_dim else ()
+    z, tangents, times = torch.randn(2, 5, *shape), torch.randn(3, 2, 5, *shape), torch.tensor([0.0, 0.3, 1.0])
+    for t, held in zip(times, field.at_times(times, *context), strict=True):
+        torch.testing.assert_close(held.velocity(z), field(t, z, *context))
+        expected = field.forward_and_jvp(t, z, tangents, *context)
+        torch.testing.assert_close(held.velocity_and_products(z, tangents), expected)

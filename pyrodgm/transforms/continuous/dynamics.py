@@ -1,12 +1,15 @@
 """What a solver integrates: the velocity of a state, and the rates of what adds up along its path."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pyrodgm.nn.vector_field import VectorField, forward_mode
+from pyrodgm.nn.vector_field import FieldAtTime, VectorField, forward_mode
 from pyrodgm.transforms.continuous.directions import Directions
 
 
@@ -115,10 +118,21 @@ class Dynamics(nn.Module):
         return z.new_zeros(self.num_integrals, *z.shape[: z.dim() - self.directions.event_dim])
 
     def at(self, t: Tensor | float, z: Tensor, *, with_rates: bool = True) -> tuple[Tensor, Tensor | None]:
+        """Evaluate the field once, at the time ``t``; see :meth:`evaluate`."""
+        times = t.reshape(1) if isinstance(t, Tensor) else z.new_full((1,), t)
+        return self.evaluate(self.at_times(times)[0], z, with_rates=with_rates)
+
+    def at_times(self, times: Tensor) -> Sequence[FieldAtTime]:
+        """Return the field held at several times, ``(num_times,)``, where :meth:`evaluate` evaluates it."""
+        if isinstance(field := self.field, VectorField):
+            return cast(Sequence[FieldAtTime], self._as_called(lambda: field.at_times(times, self.context)))
+        return [self._by_forward_mode(t) for t in times.unbind()]
+
+    def evaluate(self, field: FieldAtTime, z: Tensor, *, with_rates: bool = True) -> tuple[Tensor, Tensor | None]:
         """Evaluate the field once.
 
         Args:
-            t: The time.
+            field: As :meth:`at_times` holds it.
             z: ``(*batch, *event)``.
             with_rates: Whether the integrals' rates are asked for as well.
 
@@ -129,29 +143,36 @@ class Dynamics(nn.Module):
             ValueError: If the field returns another shape than that of ``z``.
         """
         self.evaluations.count()
-        t = t if isinstance(t, Tensor) else z.new_full((), t)
-        if all(table.get(name) is parameter for table, name, parameter in self._places):
-            return self.forward(t, z, with_rates)
-        held: dict[str, Tensor] = {f"field.{name}": parameter for name, parameter in self._held.items()}
-        return functional_call(self, held, (t, z, with_rates))
+        return self._as_called(lambda: self._velocity_and_rates(field, z, with_rates=with_rates))
 
-    def forward(self, t: Tensor, z: Tensor, with_rates: bool) -> tuple[Tensor, Tensor | None]:
-        """Return velocity and rates with the field's parameters as they are."""
+    def _as_called(self, function: Callable[[], Any]) -> Any:
+        """Call a function with the parameters that the field had when the solve began."""
+        if all(table.get(name) is parameter for table, name, parameter in self._places):
+            return function()
+        held: dict[str, Tensor] = {f"field.{name}": parameter for name, parameter in self._held.items()}
+        return functional_call(self, held, (function,))
+
+    def forward(self, function: Callable[[], Any]) -> Any:
+        """Call a function: what torch's ``functional_call`` calls with other parameters in their places."""
+        return function()
+
+    def _velocity_and_rates(self, field: FieldAtTime, z: Tensor, *, with_rates: bool) -> tuple[Tensor, Tensor | None]:
         if not with_rates:
-            return self._checked(self.field(t, z, self.context), z), None
-        velocity, products = self._velocity_and_products(t, z)
+            return self._checked(field.velocity(z), z), None
+        velocity, products = field.velocity_and_products(z, self.directions.tangents)
+        velocity = self._checked(velocity, z)
         rate = self.directions.trace(products)
         if self.weights is None:
             return velocity, rate.unsqueeze(0)
         return velocity, torch.stack((rate, self._penalty(velocity, products)))
 
-    def _velocity_and_products(self, t: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        tangents = self.directions.tangents
-        if isinstance(self.field, VectorField):
-            velocity, products = self.field.forward_and_jvp(t, z, tangents, self.context)
-        else:
-            velocity, products = forward_mode(lambda value: self.field(t, value, self.context), z, tangents)
-        return self._checked(velocity, z), products
+    def _by_forward_mode(self, t: Tensor) -> FieldAtTime:
+        """Return a field that is any module, held at one time."""
+
+        def velocity(z: Tensor) -> Tensor:
+            return cast(Tensor, self.field(t, z, self.context))
+
+        return FieldAtTime(velocity, partial(forward_mode, velocity))
 
     def _checked(self, velocity: Tensor, z: Tensor) -> Tensor:
         if velocity.shape != z.shape:

@@ -13,6 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from pyrodgm.nn.vector_field import FieldAtTime
 from pyrodgm.transforms.continuous.checkpoints import Checkpoints
 from pyrodgm.transforms.continuous.dynamics import Dynamics
 from pyrodgm.transforms.continuous.settings import SolverSettings
@@ -35,12 +36,14 @@ class Step:
         increments: What it adds to the integrals, ``(num_integrals, *batch)``; ``None`` if not asked for.
         slopes: Velocities of the stages.
         rates: The integrals' rates at the stages, ``None`` at those that do not count.
+        end: The field at the time of its last stage, which of adaptive methods is its end.
     """
 
     state: Tensor
     increments: Tensor | None
     slopes: list[Tensor]
     rates: list[Tensor | None]
+    end: FieldAtTime
 
 
 def take_step(
@@ -66,16 +69,17 @@ def take_step(
     """
     slopes: list[Tensor] = []
     rates: list[Tensor | None] = []
-    for stage, (node, row) in enumerate(zip(tableau.nodes, tableau.stages, strict=True)):
+    fields = dynamics.at_times(z.new_tensor([t + node * h for node in tableau.nodes]))
+    for stage, (field, row) in enumerate(zip(fields, tableau.stages, strict=True)):
         if stage == 0 and first is not None:
             slope, rate = first
         else:
             point = cast(Tensor, combine(z, slopes, row, h))
-            slope, rate = dynamics.at(t + node * h, point, with_rates=with_rates and tableau.counts(stage))
+            slope, rate = dynamics.evaluate(field, point, with_rates=with_rates and tableau.counts(stage))
         slopes.append(slope)
         rates.append(rate)
     state = cast(Tensor, combine(z, slopes, tableau.weights, h))
-    return Step(state, combine(None, rates, tableau.weights, h), slopes, rates)
+    return Step(state, combine(None, rates, tableau.weights, h), slopes, rates, fields[-1])
 
 
 def combine(start: Tensor | None, terms: Sequence[Tensor | None], weights: Sequence[float], h: float) -> Tensor | None:
@@ -144,7 +148,7 @@ def _solve_adaptive(
         if t + h == t:
             raise StepUnderflowError(f"underflow in dt {h}")
         step = take_step(dynamics, tableau, t, h, z, first=first)
-        last = dynamics.at(t + h, step.state)
+        last = dynamics.evaluate(step.end, step.state)
         after = integrals + cast(Tensor, step.increments)
         error = combine(None, [*step.slopes, last[0]], tableau.errors, h)
         integral_error = combine(None, [*step.rates, last[1]], tableau.errors, h)
