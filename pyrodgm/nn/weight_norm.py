@@ -30,11 +30,9 @@ class WeightNormConv2d(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, *, padding: int = 0) -> None:
         super().__init__(in_channels, out_channels, kernel_size, padding=padding)
         with torch.no_grad():
-            self.gain = nn.Parameter(self._lengths())
-
-    def _lengths(self) -> Tensor:
-        return vector_norm(self.weight, dim=(1, 2, 3), keepdim=True)
+            self.gain = nn.Parameter(vector_norm(self.weight, dim=(1, 2, 3), keepdim=True))
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve ``(num, in_channels, height, width)``."""
-        return self._conv_forward(input, self.weight * (self.gain / self._lengths()), self.bias)
+        weight = torch._weight_norm(self.weight, self.gain, 0)  # the one kernel that torch's parametrization calls
+        return self._conv_forward(input, weight, self.bias)
