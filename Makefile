@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-TABLES ?= uci_tabular uci_regression toy_flows image_flows debd autoregressive latent codes latent_examples anomalies
+TABLES ?= uci_tabular uci_regression toy_flows image_flows debd autoregressive latent codes long_examples anomalies
 RECIPES ?= $(basename $(notdir $(wildcard recipes/*.yaml)))
 
 .DEFAULT_GOAL := help
