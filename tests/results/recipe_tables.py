@@ -15,12 +15,14 @@ class Row(NamedTuple):
         model: How the page calls it.
         goal: Largest figure that meets the goal on two cores, in the section's unit, or None.
         published: Figures of papers, in the section's unit.
+        note: Added to the figure: how it came about, where not as the others.
     """
 
     recipe: str
     model: str
     goal: float | None = None
     published: str = ""
+    note: str = ""
 
 
 class Section(NamedTuple):
@@ -33,6 +35,8 @@ class Section(NamedTuple):
         rows: Its recipes.
         text: What has to be known about the data and the published figures.
         after: What is to be seen of it: draws, and what was tried.
+        second: Stem of a second evaluation's file; its figures get a column of their own.
+        second_unit: The head of that column.
     """
 
     title: str
@@ -41,6 +45,8 @@ class Section(NamedTuple):
     rows: tuple[Row, ...]
     text: str
     after: str = ""
+    second: str = ""
+    second_unit: str = ""
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -57,25 +63,41 @@ def line(row: Row, section: Section, runs: Path) -> list[str]:
     run = read(runs / row.recipe)
     goal = "" if row.goal is None else f"{row.goal:g}"
     if run is None:
-        return [row.model, f"`{row.recipe}`", "not run", goal, "", row.published, "", ""]
-    value, error = (run["evaluation"][key] for key in (section.key, f"{section.key}_standard_error"))
+        seconds = [""] if section.second else []
+        return [row.model, f"`{row.recipe}`", "not run", goal, "", *seconds, row.published, "", ""]
+    value = run["evaluation"][section.key]
     met = "" if row.goal is None else "met" if value <= row.goal else f"missed by {value - row.goal:.2f}"
-    digits = 2 if section.key == "nll_nats" else 3
     return [
         row.model,
         f"`{row.recipe}`",
-        f"{value:.{digits}f} ± {error:.{digits}f}",
+        figure(run["evaluation"], section.key) + row.note,
         goal,
         met,
+        *second_figures(section, runs / row.recipe),
         row.published,
         f"{run['num_parameters']:,}",
         f"{run['minutes']:.1f} min, {run['epochs']} epochs, {run['stopped_by']}",
     ]
 
 
+def figure(evaluation: dict[str, Any], key: str) -> str:
+    """Return a figure and its standard error."""
+    digits = 2 if key == "nll_nats" else 3
+    return f"{evaluation[key]:.{digits}f} ± {evaluation[f'{key}_standard_error']:.{digits}f}"
+
+
+def second_figures(section: Section, folder: Path) -> list[str]:
+    """Return the cell of the second evaluation, if the section has one."""
+    if not section.second:
+        return []
+    path = folder / f"{section.second}.json"
+    return [figure(json.loads(path.read_text()), section.key) if path.is_file() else ""]
+
+
 def table(section: Section, runs: Path) -> str:
     """Return one section of the page."""
-    head = ["model", "recipe", section.unit, "goal", "", "published", "parameters", "training"]
+    seconds = [section.second_unit] if section.second else []
+    head = ["model", "recipe", section.unit, "goal", "", *seconds, "published", "parameters", "training"]
     rows = [head, ["---"] * len(head), *(line(row, section, runs) for row in section.rows)]
     lines = [f"## {section.title}", "", section.text, "", *(f"| {' | '.join(cells)} |" for cells in rows), ""]
     return "\n".join([*lines, section.after, ""] if section.after else lines)
