@@ -254,21 +254,26 @@ def check_positive(options: argparse.Namespace, *names: str) -> None:
 
 
 def print_results(console: "Console", results: list[dict[str, Any]]) -> None:
-    """Print a table of evaluations."""
+    """Print a table of evaluations; what all have in common is said once, above it."""
     from rich.table import Column, Table
 
-    paired = len(results) > 1
-    columns = ["test data", "method", "NLL, nats", "bits per dim", "training, min"]
+    data = [f"{result['data']}, {result['num_data']}" for result in results]
+    same_data, paired = len(set(data)) == 1, len(results) > 1
+    columns = [] if same_data else ["test data"]
+    columns += ["method", "NLL, nats", "bits per dim", "training, min"]
     columns += ["paired difference, nats"] if paired else []
     # Fold long names: one that is cut off names nothing.
     folded = [Column(name, overflow="fold") for name in ("run", *columns)]
-    table = Table(*folded, title="Test negative log-likelihood")
-    for result in results:
+    title = "Test negative log-likelihood"
+    table = Table(*folded, title=f"{title}: {data[0]}" if same_data else title)
+    for name, of_data, result in zip(
+        short_names([str(result["run"]) for result in results]), data, results, strict=True
+    ):
         particles = result["num_particles"]
         minutes = result["training_minutes"]
         row = [
-            str(result["run"]),
-            f"{result['data']}, {result['num_data']}",
+            name,
+            *([] if same_data else [of_data]),
             "exact" if particles is None else f"{particles} particles",
             f"{result['nll_nats']:.2f} ± {result['nll_nats_standard_error']:.2f}",
             f"{result['bits_per_dim']:.4f} ± {result['bits_per_dim_standard_error']:.4f}",
@@ -281,6 +286,12 @@ def print_results(console: "Console", results: list[dict[str, Any]]) -> None:
             row.append(missing if difference is None else f"{difference:+.2f} ± {error:.2f}")
         table.add_row(*row)
     console.print(table)
+
+
+def short_names(folders: Sequence[str]) -> list[str]:
+    """Return the last parts of paths where these differ, else the paths."""
+    last = [Path(folder).name for folder in folders]
+    return last if len(set(last)) == len(last) else list(folders)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,8 @@ def test_fit_evaluate_sample_compare(call: Callable[..., Said], recipe: Path, tm
     difference = np.load(runs[1] / "evaluation.npy") - nll
     code, out, _ = call("compare", *runs)
     assert code == 0
+    assert "likelihood: digits, 30" in out
+    assert all(f"│ {run.name} " in out for run in runs)
     assert f"{difference.mean():+.2f} ± {difference.std(ddof=1) / math.sqrt(30):.2f}" in out
     code, out, _ = call("sample", runs[0], "--num", 5)
     assert code == 0

@@ -26,6 +26,8 @@ SECTIONS = (
         "Published figures come from far longer trainings on GPUs.",
         """- The importance-weighted bound is that of 10 particles instead of the papers' 50. Even so an epoch takes
   four times as long as that of the VAE: too few of them to pay.
+- Without the warm-up of the KL term the VAE stopped after 73 epochs at 92.59 ± 0.28, with 11 of 40 latent variables in
+  use (a variance of the posterior's mean above 0.02 over 1,500 test pictures).
 - Tried for the IAF posterior: batches of 250 at a rate of 1.5e-3, as the rows with a VampPrior; the validation ELBO
   was 93.64 instead of 93.58.""",
         second="evaluation_5000",
@@ -52,11 +54,10 @@ Every row is one training of its recipe within the minutes that the recipe gives
 validation ELBO, and the importance-weighted likelihood of the whole test set; ± is one standard error over test data.
 {measured_on}
 
-```text
-make results RECIPES="mnist_vae mnist_vae_vamp"
-pyrodgm compare runs/results/mnist_vae runs/results/mnist_vae_vamp
-```
+`make results RECIPES="mnist_vae mnist_vae_vamp"` trains and evaluates two of them. Paired differences, picture by
+picture, are much better known than the figures:
 
+{compared}
 {tables}"""
 
 

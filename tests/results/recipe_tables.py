@@ -1,10 +1,14 @@
 """What the pages of recipes share: rows of runs that ``make results`` has left, in tables."""
 
 import argparse
+import contextlib
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from pyrodgm import cli
 
 
 class Row(NamedTuple):
@@ -117,11 +121,27 @@ Threads of a row: {", ".join(map(str, threads))}; other rows ran beside it. A ru
 to the bit.{budgets} "Recalled" figures were not read again."""
 
 
+def compared(section: Section, runs: Path) -> str:
+    """Return what ``pyrodgm compare`` prints of a section's finished runs, as a block of text."""
+    folders = [runs / row.recipe for row in section.rows if read(runs / row.recipe)]
+    if not folders:
+        return ""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        cli.main(["compare", *map(str, folders)])
+    arguments = " ".join(f"runs/results/{folder.name}" for folder in folders)
+    return f"```text\n$ pyrodgm compare {arguments}\n{said.getvalue().rstrip()}\n```\n"
+
+
 def write_page(description: str, text: str, sections: Sequence[Section], argv: list[str] | None) -> None:
-    """Write a page: a text in which ``{measured_on}`` and ``{tables}`` stand for what the runs say."""
+    """Write a page: in its text ``{measured_on}``, ``{tables}`` and ``{compared}`` stand for what the runs say.
+
+    The last is what ``pyrodgm compare`` prints of the first section.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--runs", type=Path, default=Path("runs/results"), help="where the runs lie")
     parser.add_argument("--out", type=Path, required=True, help="the page")
     options = parser.parse_args(argv)
     tables = "\n".join(table(section, options.runs) for section in sections)
-    options.out.write_text(text.format(measured_on=measured_on(sections, options.runs), tables=tables))
+    parts = {"measured_on": measured_on(sections, options.runs), "compared": compared(sections[0], options.runs)}
+    options.out.write_text(text.format(tables=tables, **parts))
