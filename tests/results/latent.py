@@ -32,6 +32,7 @@ SECTIONS = (
   was 93.64 instead of 93.58.""",
         second="evaluation_5000",
         second_unit="first 1,000, 5,000 particles",
+        besides=("mnist_vqvae", "mnist_vqvae_prior"),
     ),
     Section(
         "Caltech-101 silhouettes",

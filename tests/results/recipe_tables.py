@@ -41,6 +41,7 @@ class Section(NamedTuple):
         after: What is to be seen of it: draws, and what was tried.
         second: Stem of a second evaluation's file; its figures get a column of their own.
         second_unit: The head of that column.
+        besides: Runs of other pages on the same data, for :func:`compared`.
     """
 
     title: str
@@ -51,6 +52,7 @@ class Section(NamedTuple):
     after: str = ""
     second: str = ""
     second_unit: str = ""
+    besides: tuple[str, ...] = ()
 
 
 def read(folder: Path) -> dict[str, Any] | None:
@@ -123,7 +125,8 @@ to the bit.{budgets} "Recalled" figures were not read again."""
 
 def compared(section: Section, runs: Path) -> str:
     """Return what ``pyrodgm compare`` prints of a section's finished runs, as a block of text."""
-    folders = [runs / row.recipe for row in section.rows if read(runs / row.recipe)]
+    names = (*(row.recipe for row in section.rows), *section.besides)
+    folders = [runs / name for name in names if read(runs / name)]
     if not folders:
         return ""
     said = io.StringIO()
