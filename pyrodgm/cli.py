@@ -66,7 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="test likelihood of a run, in nats and bits per dimension")
     evaluate.add_argument("run", metavar="RUN")
     evaluate.add_argument("--num_particles", type=int, default=1000, help="importance samples per datum (1000)")
-    evaluate.add_argument("--chunk_size", type=int, default=100, help="particles at a time (100)")
+    evaluate.add_argument("--chunk_size", type=int, default=50, help="particles at a time (50)")
     evaluate.add_argument("--limit", type=int, help="only the first so many test data")
     evaluate.add_argument("--root", help="folder of the data")
     evaluate.add_argument("--seed", type=int, default=0)

@@ -20,7 +20,7 @@ def log_evidence(
     context: Tensor | None = None,
     *,
     num_particles: int = 1000,
-    chunk_size: int = 100,
+    chunk_size: int = 50,
     batch_size: int = 100,
 ) -> Tensor:
     r"""Importance-weighted estimate :math:`\log \tfrac1K \sum_k p(x, z_k) / q(z_k \mid x)` of each :math:`\log p(x)`.

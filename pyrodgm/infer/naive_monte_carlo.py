@@ -42,7 +42,7 @@ def naive_monte_carlo(
     context: Tensor | None = None,
     *,
     num_samples: int = 1000,
-    chunk_size: int = 100,
+    chunk_size: int = 50,
     batch_size: int = 100,
 ) -> NaiveMonteCarlo:
     r"""Estimate each :math:`\log p(x)` by :math:`\log \frac1K \sum_k p(x \mid z_k)`, :math:`z_k \sim p(z)`.

@@ -53,7 +53,7 @@ def evaluate(
     folder: str | Path,
     *,
     num_particles: int = 1000,
-    chunk_size: int = 100,
+    chunk_size: int = 50,
     limit: int | None = None,
     root: str | None = None,
     seed: int = 0,
