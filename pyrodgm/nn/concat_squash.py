@@ -50,8 +50,8 @@ class ConcatSquash(VectorField):
     context_dim: int
 
     @abstractmethod
-    def check(self, z: Tensor, context: Tensor | None) -> None:
-        """Refuse a wrong shape of either.
+    def check(self, z: Tensor) -> None:
+        """Refuse events of a wrong shape.
 
         Raises:
             ValueError: Saying which is expected.
@@ -77,6 +77,7 @@ class ConcatSquash(VectorField):
 
     def at_times(self, times: Tensor, context: Tensor | None = None) -> Sequence[FieldAtTime]:
         """Return the field held at each of several times."""
+        self._check_context(context)
         columns = []
         for layer, (gate, shift) in zip(self.layers, self.gates(times, context), strict=True):
             weight, bias = cast(Tensor, layer.weight), cast(Tensor, layer.bias)
@@ -88,21 +89,31 @@ class ConcatSquash(VectorField):
                 parts = zip(self.spread(gate).unbind(), self.spread(shift).unbind(), strict=True)
                 columns.append([GatedLayer(weight, bias, *part) for part in parts])
         return [
-            FieldAtTime(partial(self._velocity, layers, context), partial(self._velocity_and_products, layers, context))
+            FieldAtTime(partial(self._velocity, layers), partial(self._velocity_and_products, layers))
             for layers in zip(*columns, strict=True)
         ]
 
-    def _velocity(self, layers: Sequence[GatedLayer], context: Tensor | None, z: Tensor) -> Tensor:
-        self.check(z, context)
+    def _check_context(self, context: Tensor | None) -> None:
+        if context is None and self.context_dim == 0:
+            return
+        if context is None or self.context_dim == 0 or context.dim() == 0 or context.shape[-1] != self.context_dim:
+            got = "None" if context is None else str(tuple(context.shape))
+            raise ValueError(
+                f"Expected {f'context of shape (*batch, {self.context_dim})' if self.context_dim else 'no context'}; "
+                f"got {got}. Build the field with the width of the context."
+            )
+
+    def _velocity(self, layers: Sequence[GatedLayer], z: Tensor) -> Tensor:
+        self.check(z)
         value, h = SMOOTH[self.activation].value, z
         for layer in layers[:-1]:
             h = value(self._gated(layer, h))
         return self._gated(layers[-1], h)
 
     def _velocity_and_products(
-        self, layers: Sequence[GatedLayer], context: Tensor | None, z: Tensor, tangents: Tensor
+        self, layers: Sequence[GatedLayer], z: Tensor, tangents: Tensor
     ) -> tuple[Tensor, Tensor]:
-        self.check(z, context)
+        self.check(z)
         smooth, h, products = SMOOTH[self.activation], z, tangents
         for layer in layers[:-1]:
             inputs = self._gated(layer, h)

@@ -75,20 +75,12 @@ class ConcatSquashConv(ConcatSquash):
         self.layers = nn.ModuleList(layers)
         self.gates = TimeGates(widths[1:], context_dim, zero_init=zero_init)
 
-    def check(self, z: Tensor, context: Tensor | None) -> None:
-        """Refuse another shape of either."""
+    def check(self, z: Tensor) -> None:
+        """Refuse another shape."""
         if z.shape[-3:] != self.shape:
             raise ValueError(
                 f"Expected z of shape (*batch, {', '.join(map(str, self.shape))}); got {tuple(z.shape)}. "
                 "Build the field with the shape of one image."
-            )
-        if self.context_dim == 0 and context is None:
-            return
-        if context is None or self.context_dim == 0 or context.shape[-1] != self.context_dim:
-            got = "None" if context is None else str(tuple(context.shape))
-            raise ValueError(
-                f"Expected {f'context of shape (*batch, {self.context_dim})' if self.context_dim else 'no context'}; "
-                f"got {got}. Build the field with the width of the context."
             )
 
     def linear(self, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -62,9 +62,9 @@ class ConcatSquashMLP(ConcatSquash):
         self.layers = nn.ModuleList(layers)
         self.gates = TimeGates(widths[1:], context_dim, zero_init=zero_init)
 
-    def check(self, z: Tensor, context: Tensor | None) -> None:
-        """Refuse another width of either."""
-        check_inputs(self.input_dim, self.context_dim, z, context)
+    def check(self, z: Tensor) -> None:
+        """Refuse another width."""
+        check_inputs(self.input_dim, 0, z, None)
 
     def linear(self, h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Multiply by a matrix."""
