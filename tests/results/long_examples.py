@@ -12,7 +12,7 @@ from pathlib import Path
 from pyrodgm.train.machine import describe_machine
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-NAMES = sorted(path.stem for path in EXAMPLES.glob("[7-9][0-9]_*.py"))  # those that the documentation does not run
+NAMES = sorted(path.stem for path in EXAMPLES.glob("[7-9][0-9]_*.py"))  # those that take minutes
 
 
 def section(name: str, draws: Path, root: Path | None, seed: int) -> str:
