@@ -274,7 +274,7 @@ def print_results(console: "Console", results: list[dict[str, Any]]) -> None:
         row = [
             name,
             *([] if same_data else [of_data]),
-            "exact" if particles is None else f"{particles} particles",
+            "exact" if particles is None else f"{particles} particle{'s' * (particles != 1)}",
             f"{result['nll_nats']:.2f} ± {result['nll_nats_standard_error']:.2f}",
             f"{result['bits_per_dim']:.4f} ± {result['bits_per_dim_standard_error']:.4f}",
             "" if minutes is None else f"{minutes:.1f}",
