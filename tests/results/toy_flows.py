@@ -23,7 +23,7 @@ TOYS: dict[str, tuple[Callable[[], Distribution], float]] = {  # name: (density,
     "two_spirals": (data.toy.two_spirals, 4.2),
     "pinwheel": (data.toy.pinwheel, 4.4),
 }
-BUDGET = 180.0  # seconds of processor time for the training of one row
+BUDGET = 120.0  # seconds of processor time for the training of one row
 BATCH = 512
 NUM_INITIAL = 10_000  # points that flows are initialized from
 NUM_TEST = 100_000

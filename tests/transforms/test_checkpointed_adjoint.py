@@ -1,5 +1,8 @@
 """The checkpointed adjoint: gradients of the very steps that were taken, in the memory of few states."""
 
+import math
+import weakref
+
 import pytest
 import torch
 
@@ -135,27 +138,32 @@ def test_types_are_kept(dtype):
     assert {value.dtype for value in (y, ladj, *gradients)} == {dtype}
 
 
-@pytest.mark.parametrize("num_steps", [1, 2, 16, 17, 33, 100, 1000])
+@pytest.mark.parametrize("num_steps", [1, 2, 8, 9, 16, 17, 33, 100, 1000])
 def test_few_states_are_kept_and_all_steps_come_back(num_steps):
     checkpoints, z = Checkpoints(), torch.zeros(())
     for index in range(num_steps):
         checkpoints.add(float(index), 1.0, z)
         z = z + 1
         assert len(checkpoints.states) <= MAX_STATES
-    advanced = []
+    made: list[weakref.ref[torch.Tensor]] = []
 
     def advance(t, h, state):
-        advanced.append(t)
-        return state + 1
+        assert float(state) == t
+        after = state + h
+        made.append(weakref.ref(after))
+        return after
 
-    steps = list(checkpoints.backwards(advance))
-    assert [t for t, _, _ in steps] == [float(index) for index in reversed(range(num_steps))]
-    assert [float(state) for _, _, state in steps] == [t for t, _, _ in steps]
-    assert len(advanced) == num_steps - len(checkpoints.states)  # nothing is taken again twice
+    times, most = [], 0
+    for t, _, state in checkpoints.backwards(advance):
+        times.append(t)
+        assert float(state) == t
+        most = max(most, sum(reference() is not None for reference in made))
+    assert times == [float(index) for index in reversed(range(num_steps))]
+    halvings = math.log2(checkpoints.stride)
+    assert most <= halvings
+    assert len(made) <= num_steps * halvings / 2
     if num_steps == 33:
-        assert (len(checkpoints.states), checkpoints.stride) == (9, 4)
-    if num_steps == 17:
-        assert (len(checkpoints.states), checkpoints.stride) == (9, 2)
+        assert (len(checkpoints.states), checkpoints.stride, most) == (5, 8, 3)
 
 
 @pytest.mark.parametrize("name", TABLEAUS)

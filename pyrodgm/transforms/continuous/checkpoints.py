@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
-MAX_STATES = 16  # kept at once; of longer solves every second, fourth, ... is kept, and the others come again
+MAX_STATES = 8  # kept at once; of longer solves every second, fourth, ... is kept, and the others come again
 
 Advance = Callable[[float, float, Tensor], Tensor]
 
@@ -12,8 +12,8 @@ Advance = Callable[[float, float, Tensor], Tensor]
 class Checkpoints:
     """Times and lengths of all steps, and the states at the start of every ``stride``-th one.
 
-    Memory grows with the number of states that are kept and with the stride, not with the number of steps: of 33 steps,
-    9 states are kept, and 3 more exist at a time on the way back.
+    Memory grows with the logarithm of the number of steps: of 33 steps, 5 states are kept, and 3 more exist at a time
+    on the way back, for which a step is taken again up to 3 times.
     """
 
     def __init__(self) -> None:
@@ -39,9 +39,24 @@ class Checkpoints:
             advance: ``(t, h, z)`` to the state after the step, which is taken again where the state was not kept.
         """
         for first in sorted(self.states, reverse=True):
-            steps = self.steps[first : first + self.stride]
-            states = [self.states[first]]
-            for t, h in steps[:-1]:
-                states.append(advance(t, h, states[-1]))
-            while steps:
-                yield *steps.pop(), states.pop()
+            yield from halved(self.steps[first : first + self.stride], self.states[first], advance)
+
+
+def halved(steps: list[tuple[float, float]], state: Tensor, advance: Advance) -> Iterator[tuple[float, float, Tensor]]:
+    """Yield the steps from ``state`` on from the last to the first: the second half from its own state, then the first.
+
+    Args:
+        steps: Times and lengths.
+        state: At the start of the first.
+        advance: Takes a step again.
+    """
+    if len(steps) == 1:
+        yield *steps[0], state
+        return
+    half = len(steps) // 2
+    middle = state
+    for t, h in steps[:half]:
+        middle = advance(t, h, middle)
+    yield from halved(steps[half:], middle, advance)
+    del middle  # before the first half makes states of its own
+    yield from halved(steps[:half], state, advance)
