@@ -16,6 +16,7 @@ help:  ## say what can be made
 demo: $(VENV)/.train  ## train two VAEs and a flow on real digits, print the table, draw the pictures
 	@$(BIN)/python examples/demo.py --out runs/demo
 
+test: TAGS = -t quick
 test: lint docs  ## check style, types and docs, then run the tests, the doctests and the examples
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
 
@@ -24,8 +25,8 @@ lint: $(VENV)/.dev  ## check style and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-docs: $(VENV)/.dev  ## build the documentation into docs/_build/html
-	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+docs: $(VENV)/.dev  ## build the documentation into docs/_build/html, with what the shorter examples print and draw
+	@$(BIN)/sphinx-build -q -W --keep-going $(TAGS) -b html docs docs/_build/html
 
 bench: $(VENV)/.bench $(VENV)/.dev  ## measure the speed beside the peers, into docs/results
 	@$(BIN)/python -m tests.benchmarks flows --out docs/results/speed.md
