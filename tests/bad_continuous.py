@@ -67,6 +67,10 @@ CASES = {
         for value in (0.0, -0.1)
     },
     "tolerance that is no number": (lambda: flows.cnf(2, rtol=float("nan")), r"Expected rtol > 0; got nan\."),
+    "evaluation by an unknown solver": (
+        lambda: flows.cnf(2, eval_solver="rk5"),
+        r"Expected solver to be one of dopri5, .*; got 'rk5'\. Choose one\.",
+    ),
     "step of no length": (lambda: flows.cnf(2, solver="rk4", step_size=0.0), r"Expected step_size > 0; got 0\.0\."),
     "step of an adaptive solver": (
         lambda: flows.cnf(2, step_size=0.1),

@@ -28,6 +28,7 @@ def cnf(
     rtol: float = 1e-5,
     atol: float = 1e-5,
     step_size: float | None = None,
+    eval_solver: str | None = None,
     kinetic_weight: float = 0.0,
     jacobian_weight: float = 0.0,
     base: Conditional | None = None,
@@ -48,6 +49,7 @@ def cnf(
         rtol: Relative tolerance of a step.
         atol: Absolute tolerance of a step.
         step_size: Step of a fixed-step solver; a twentieth of the interval if ``None``.
+        eval_solver: The solver in evaluation mode, ``solver`` if ``None``.
         kinetic_weight: Weight of the kinetic energy in training, for :class:`~pyrodgm.infer.Regularized`.
         jacobian_weight: Weight of the Jacobian's squared norm in training, likewise.
         base: The base; standard normal if ``None``.
@@ -81,6 +83,7 @@ def cnf(
         adjoint=adjoint,
         trace=trace,
         step_size=step_size,
+        eval_solver=eval_solver,
         kinetic_weight=kinetic_weight,
         jacobian_weight=jacobian_weight,
     )
@@ -99,6 +102,7 @@ def ffjord(
     rtol: float = 1e-5,
     atol: float = 1e-5,
     step_size: float | None = None,
+    eval_solver: str | None = None,
     kinetic_weight: float = 0.0,
     jacobian_weight: float = 0.0,
     logit: float | None = None,
@@ -121,6 +125,7 @@ def ffjord(
         rtol: Relative tolerance of a step.
         atol: Absolute tolerance of a step.
         step_size: Step of a fixed-step solver; a twentieth of the interval if ``None``.
+        eval_solver: The solver in evaluation mode, ``solver`` if ``None``.
         kinetic_weight: Weight of the kinetic energy in training, for :class:`~pyrodgm.infer.Regularized`.
         jacobian_weight: Weight of the Jacobian's squared norm in training, likewise.
         logit: For data in [0, 1], the margin of a :class:`~pyrodgm.transforms.LogitTransform` at the data's end, such
@@ -165,6 +170,7 @@ def ffjord(
                 trace="hutchinson",
                 num_probes=num_probes,
                 step_size=step_size,
+                eval_solver=eval_solver,
                 kinetic_weight=kinetic_weight,
                 jacobian_weight=jacobian_weight,
             )

@@ -51,7 +51,7 @@ class Flow(Conditional):
         self.bijection = bijection
         self.base = base
         self.context_shape = context_shape
-        self.event_shape = base.event_shape
+        self.event_shape = bijection.forward_shape(torch.Size(base.event_shape))
 
     @torch.no_grad()
     def initialize(self, x: Tensor, context: Tensor | None = None) -> None:
@@ -104,7 +104,7 @@ class Flow(Conditional):
         """Return the data that are made of the base's values: the inverse of :meth:`to_base`.
 
         Args:
-            u: ``(*batch, *event_shape)``.
+            u: ``(*batch, *base.event_shape)``.
             context: ``(*batch', *context_shape)``, broadcast against the batch, or ``None``.
 
         Raises:
@@ -217,7 +217,7 @@ class FlowDistribution(TorchDistribution):
             batch_shape = base.batch_shape
             if context is not None:
                 batch_shape = torch.broadcast_shapes(batch_shape, context.shape[:-1])
-        super().__init__(torch.Size(batch_shape), base.event_shape, validate_args=False)
+        super().__init__(torch.Size(batch_shape), bijection.forward_shape(base.event_shape), validate_args=False)
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]

@@ -9,7 +9,8 @@ import torch
 from pyro.infer import Trace_ELBO
 from torch.distributions import biject_to
 
-from pyrodgm import Neural, flows, heads, infer, models, nn, testing, transforms
+from pyrodgm import Fixed, Flow, Neural, flows, heads, infer, models, nn, testing, transforms
+from pyrodgm.distributions import StandardNormal
 from pyrodgm.testing import perturb
 from pyrodgm.testing.expectations import check_gradients
 
@@ -249,3 +250,17 @@ def test_draws_lie_in_the_support_and_have_the_density_that_is_claimed(name):
     torch.testing.assert_close(log_prob, expected)
     assert flow().support.check(drawn).all()
     assert (drawn.std(0) > 1e-2).all()
+
+
+def test_a_flow_whose_bijection_changes_the_shape_has_the_shape_of_its_data():
+    flow = Flow(transforms.Squeeze((1, 4, 6)), Fixed(StandardNormal((4, 2, 3))))
+    assert flow.event_shape == flow().event_shape == (1, 4, 6)
+    x = flow().sample((5,))
+    assert x.shape == (5, 1, 4, 6)
+    torch.testing.assert_close(flow().log_prob(x), flow.base().log_prob(flow.to_base(x)))
+    assert flow.interpolate(x[0], x[1], 3).shape == (3, 1, 4, 6)
+    ends = transforms.ActNorm(4, event_dim=3), transforms.Squeeze((1, 4, 6))
+    image_flow = flows.extend(flows.ffjord((4, 2, 3), hidden_dims=(4,)), ends)
+    image_flow.initialize(torch.rand(20, 1, 4, 6))
+    assert image_flow().log_prob(x).shape == (5,)
+    assert image_flow().expand((2,)).sample().shape == (2, 1, 4, 6)

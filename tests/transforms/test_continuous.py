@@ -121,6 +121,26 @@ def test_gradients_are_of_the_parameters_that_the_call_had(adjoint):
         torch.testing.assert_close(one, two, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("adjoint", ADJOINTS)
+def test_evaluation_has_a_solver_of_its_own(adjoint):
+    settings = {"solver": "euler", "step_size": 0.5, "adjoint": adjoint, "rtol": 1e-7, "atol": 1e-7}
+    continuous = transforms.Continuous(smooth_field(2), 2, eval_solver="dopri5", **settings)
+    judge = transforms.Continuous(continuous.field, 2, rtol=1e-9, atol=1e-9)
+    coarse = transforms.Continuous(continuous.field, 2, **settings)
+    x = torch.randn(5, 2)
+    exact, in_training = judge.inverse_and_ladj(x), continuous.inverse_and_ladj(x)
+    assert continuous.num_evaluations == 2
+    continuous.eval(), coarse.eval()
+    in_evaluation = continuous.inverse_and_ladj(x)
+    assert continuous.num_evaluations > 10
+    for found, by_steps, expected, same in zip(
+        in_evaluation, in_training, exact, coarse.inverse_and_ladj(x), strict=True
+    ):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+        assert (by_steps - expected).abs().max() > 1e-3
+        torch.testing.assert_close(same, by_steps)
+
+
 @pytest.mark.parametrize("probe", ["rademacher", "gaussian"])
 @torch.no_grad()
 def test_the_estimates_are_unbiased_and_vary_less_with_more_probes(probe):

@@ -64,6 +64,8 @@ class Continuous(Bijection):
         num_probes: Their number.
         interval: The times :math:`t_0 < t_1`.
         step_size: Length in time of a fixed-step solver's steps; a twentieth of the interval if ``None``.
+        eval_solver: The solver in evaluation mode, such as ``"dopri5"`` where training takes a few fixed steps, whose
+            errors a report should be free of; ``solver`` if ``None``.
         kinetic_weight: Weight of the kinetic energy :math:`\int \|f\|^2 dt` in :attr:`penalty`.
         jacobian_weight: Weight of :math:`\int \|\partial f / \partial z\|_F^2\, dt` there, exact or estimated by the
             trace's own vectors.
@@ -73,6 +75,7 @@ class Continuous(Bijection):
             before, and after it is consumed.
         settings: Solver, tolerances and adjoint; to change them, assign
             ``dataclasses.replace(bijection.settings, rtol=1e-7)``.
+        eval_settings: Those of evaluation mode; ``None`` where they are the same.
         trace: As given; may be assigned, as are ``probe`` and ``num_probes``.
 
     Raises:
@@ -112,6 +115,7 @@ class Continuous(Bijection):
         num_probes: int = 1,
         interval: tuple[float, float] = (0.0, 1.0),
         step_size: float | None = None,
+        eval_solver: str | None = None,
         kinetic_weight: float = 0.0,
         jacobian_weight: float = 0.0,
     ) -> None:
@@ -134,6 +138,7 @@ class Continuous(Bijection):
                 "data are at the second; turn the map round by .inv instead."
             )
         self.settings = SolverSettings(solver, rtol, atol, adjoint, None if step_size is None else float(step_size))
+        self.eval_settings = None if eval_solver is None else self.settings.of_solver(eval_solver)
         self.weights = PenaltyWeights(kinetic_weight, jacobian_weight)
         self.event_shape = torch.Size(shape)
         self.field = field
@@ -203,6 +208,7 @@ class Continuous(Bijection):
         evaluations = self._evaluations = Evaluations()
         is_penalised = self.training and torch.is_grad_enabled() and bool(self.weights)
         weights = self.weights if is_penalised else None
+        settings = self.settings if self.training or self.eval_settings is None else self.eval_settings
         directions = self._directions(z)
         total = z.new_zeros(1 if weights is None else 2, *z.shape[: z.dim() - self.event_dim])
         states, totals = [z], [total]
@@ -210,7 +216,7 @@ class Continuous(Bijection):
             if start != end and z.numel():
                 sign = 1.0 if end > start else -1.0
                 dynamics = Dynamics(self.field, context, directions, evaluations, weights=weights, sign=sign)
-                z, integrals = integrate(dynamics, z, start, end, self.settings)
+                z, integrals = integrate(dynamics, z, start, end, settings)
                 total = total + integrals
             states.append(z)
             totals.append(total)

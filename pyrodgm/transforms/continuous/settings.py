@@ -1,7 +1,7 @@
 """How a differential equation is solved, and differentiated."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from pyrodgm.transforms.continuous.tableau import TABLEAUS
@@ -63,6 +63,14 @@ class SolverSettings:
                 )
             if not 0 < self.step_size < math.inf:
                 raise ValueError(f"Expected step_size > 0; got {self.step_size}. Give the length of a step in time.")
+
+    def of_solver(self, solver: str) -> "SolverSettings":
+        """Return the same with another solver; a step size goes with fixed steps only.
+
+        Raises:
+            ValueError: If the solver is unknown, or does not go with the adjoint.
+        """
+        return replace(self, solver=solver, step_size=self.step_size if solver in FIXED else None)
 
     def num_steps(self, length: float) -> int:
         """Return how many equal steps a fixed-step solver takes over so much time.
