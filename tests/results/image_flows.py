@@ -30,7 +30,7 @@ SECTIONS = (
         "Grey values 0 .. 255 under uniform dequantization: the bound of one draw of the noise a picture. Published "
         "figures come from far longer trainings on GPUs; the goals for a GPU (Real NVP 1.10, Glow 1.08, FFJORD 1.05, "
         "MintNet 1.05) were not tried here.",
-        "Tried for FFJORD: over single pixels with `dopri5` in training as well, 15 minutes were 301 steps and ended at "
+        "Tried for FFJORD: over single pixels with `dopri5` in training as well, 15 minutes were 301 steps, ending at "
         "5.35. Now it goes over squeezed pixels, in fixed steps and at twenty times the step size; reports come from "
         "`dopri5` at a tolerance of 1e-4.\n\n"
         "![16 draws of each, in the order of the table](draws/mnist_flows.png)",
