@@ -64,7 +64,8 @@ TEXT = """# Flows over images
 Written by `python -m tests.results.image_flows` from the runs of `make results`; do not edit by hand.
 
 Every row is one training of its recipe within the minutes that the recipe gives it, and the weights with the best
-validation bound; ± is one standard error over test data.
+validation bound; ± is one standard error over test data. Tests ran
+beside the trainings at low priority, and took some of their time, not equally of all.
 {measured_on}
 
 {tables}"""
