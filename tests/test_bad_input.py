@@ -3,8 +3,10 @@
 Files, recipes and killed runs have theirs in tests/train and tests/test_cli.py.
 """
 
+import importlib
 import math
 import re
+from pathlib import Path
 
 import pyro.distributions as dist
 import pytest
@@ -12,30 +14,11 @@ import torch
 from pyro.infer import Trace_ELBO
 
 from pyrodgm import Embedded, Fixed, Flow, Neural, data, distributions, flows, heads, infer, models, nn, transforms
-from tests import (
-    bad_codes,
-    bad_continuous,
-    bad_data,
-    bad_distill,
-    bad_estimators,
-    bad_flows,
-    bad_image_flows,
-    bad_latent,
-    bad_mintnet,
-    bad_mixtures,
-    bad_pixel_cnn_pp,
-    bad_pixel_cnns,
-    bad_pixel_defend,
-    bad_pixel_rnns,
-    bad_quantizers,
-    bad_sequences,
-    bad_vectors,
-    bad_wavenet,
-)
 from tests.bad_flows import NAN, with_bad_row
 from tests.cases import FLOWS
 
 INF = math.inf
+FAMILIES = [importlib.import_module(f"tests.{path.stem}") for path in sorted(Path(__file__).parent.glob("bad_*.py"))]
 
 
 def vae(**kwargs):
@@ -176,24 +159,6 @@ CASES = {
         lambda: Flow(flows.maf(2, 3).bijection, Neural(nn.MLP(4, 4), heads.Normal(2))),
         r"Expected a base with context_shape \(\) or \(3,\); got \(4,\)\. Base and bijection share one context\.",
     ),
-    **bad_flows.CASES,
-    **bad_image_flows.CASES,
-    **bad_latent.CASES,
-    **bad_mintnet.CASES,
-    **bad_mixtures.CASES,
-    **bad_sequences.CASES,
-    **bad_data.CASES,
-    **bad_distill.CASES,
-    **bad_codes.CASES,
-    **bad_continuous.CASES,
-    **bad_estimators.CASES,
-    **bad_pixel_cnn_pp.CASES,
-    **bad_pixel_cnns.CASES,
-    **bad_pixel_defend.CASES,
-    **bad_pixel_rnns.CASES,
-    **bad_quantizers.CASES,
-    **bad_vectors.CASES,
-    **bad_wavenet.CASES,
     "no particles": (
         lambda: infer.log_evidence(vae().model, vae().guide, torch.zeros(5, 4), num_particles=0),
         r"Expected num_particles of at least 1; got 0\.",
@@ -273,6 +238,11 @@ CASES = {
     ),
     "unknown data set": (lambda: data.debd("nltc", "no_such_folder"), r"nltcs"),
 }
+
+
+for family in FAMILIES:
+    assert not CASES.keys() & family.CASES.keys(), f"two rows of one name in {family.__name__}"
+    CASES |= family.CASES
 
 
 @pytest.mark.parametrize("name", CASES)
