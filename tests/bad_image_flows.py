@@ -84,7 +84,7 @@ CASES = {
         lambda: transforms.Flattened(transforms.Squeeze((1, 2, 2)), (1, 2, 2)),
         r"Expected a bijection of event_dim 1; got 3\. Use a bijection of images as it is\.",
     ),
-    "no scale": (
+    "no scale of an image flow": (
         lambda: transforms.Multiscale((1, 4, 4), []),
         r"Expected at least one bijection; got an empty list\.",
     ),

@@ -88,7 +88,7 @@ CASES = {
         lambda: models.vae(4, 2, prior=standard(2), num_pseudo_inputs=3),
         r"Expected a prior or num_pseudo_inputs; got Fixed and 3\. Leave one out\.",
     ),
-    "fewer rows than components": (
+    "fewer rows than an aggregated posterior has": (
         lambda: priors.AggregatedPosterior(normal(4, 2), torch.zeros(5, 4), 6),
         r"Expected at least num_components=6 rows of data; got 5\.",
     ),

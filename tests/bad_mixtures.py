@@ -35,7 +35,7 @@ CASES = {
         lambda: mixture((5, 4), (5, 4), (5, 4), num_levels=1),
         r"Expected num_levels of at least 2; got 1\.",
     ),
-    "no components": (
+    "a mixture of no components": (
         lambda: mixture((), (), ()),
         r"Expected logits of shape \(\*batch, num_components\); got \(\)\. All parameters have as many components",
     ),

@@ -48,7 +48,10 @@ CASES = {
         lambda: ar.pixel_defend(model(context_dim=2), X, 1, torch.zeros(4, 2)),
         r"Expected batches of x and context that broadcast; got \(5,\) and \(4,\)\. Give one context for each x, or",
     ),
-    "context missing": (lambda: ar.pixel_defend(model(context_dim=2), X, 1), r"Expected context of .* 2\); got None"),
+    "context missing in a defence": (
+        lambda: ar.pixel_defend(model(context_dim=2), X, 1),
+        r"Expected context of .* 2\); got None",
+    ),
     "continuous head": (
         lambda: ar.pixel_defend(model(heads.Normal()), X, 1),
         r"Expected a head over integers from a smallest to a largest one; got Normal\(.*\)\. Build the model with",

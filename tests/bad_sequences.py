@@ -83,7 +83,7 @@ CASES = {
         lambda: ends_at_once().impute(torch.tensor([0.0, 2.0, 2.0, 2.0]), torch.tensor([False, True, True, True])),
         r"Expected a completion with what is observed; got 100 impossible ones, which ended before\. Give more",
     ),
-    "no temperature": (
+    "a sequence of no temperature": (
         lambda: ar.sample_biased(model(), temperature=0.0),
         r"Expected temperature > 0; got 0\.0\. A small one, such as 1e-6, takes the likeliest value\.",
     ),
