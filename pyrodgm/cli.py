@@ -63,10 +63,14 @@ def make_parser() -> argparse.ArgumentParser:
     add_allow(fit)
     fit.set_defaults(run_command=run_fit)
 
-    evaluate = commands.add_parser("evaluate", help="test likelihood of a run, in nats and bits per dimension")
+    evaluate = commands.add_parser(
+        "evaluate", help="test likelihood of a run, in nats and bits per dimension; of a GAN, metrics of its samples"
+    )
     evaluate.add_argument("run", metavar="RUN")
     evaluate.add_argument("--num_particles", type=int, default=1000, help="importance samples per datum (1000)")
     evaluate.add_argument("--chunk_size", type=int, default=50, help="particles at a time (50)")
+    evaluate.add_argument("--features", metavar="RUN", help="of a GAN: a classifier's run, whose features are compared")
+    evaluate.add_argument("--num_samples", type=int, default=10_000, help="of a GAN: number of samples (10000)")
     evaluate.add_argument("--limit", type=int, help="only the first so many test data")
     evaluate.add_argument("--root", help="folder of the data")
     evaluate.add_argument("--seed", type=int, default=0)
@@ -167,9 +171,10 @@ def run_fit(options: argparse.Namespace) -> None:
 
 def print_fit(console: "Console", folder: Path, result: dict[str, Any]) -> None:
     """Print how a run ended."""
-    valid = "no validation" if result["valid_nll"] is None else f"best validation {result['valid_nll']:.2f} nats"
+    from pyrodgm.train.fit import outcome
+
     console.print(
-        f"{folder}: {valid} at step {result['best_step']}; {result['epochs']} epochs, {result['steps']} steps, "
+        f"{folder}: {outcome(result)}; {result['epochs']} epochs, {result['steps']} steps, "
         f"{result['minutes']:.1f} minutes, stopped by {result['stopped_by']}",
         highlight=False,
         soft_wrap=True,
@@ -184,13 +189,15 @@ def run_evaluate(options: argparse.Namespace) -> None:
     from pyrodgm.train.files import write_json
 
     console = make_console()
-    check_positive(options, "num_particles", "chunk_size", "limit")
+    check_positive(options, "num_particles", "chunk_size", "num_samples", "limit")
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task(f"evaluating {options.run}", total=None)
         result = train.evaluate(
             options.run,
             num_particles=options.num_particles,
             chunk_size=options.chunk_size,
+            features=options.features,
+            num_samples=options.num_samples,
             limit=options.limit,
             root=options.root,
             seed=options.seed,
@@ -257,6 +264,12 @@ def print_results(console: "Console", results: list[dict[str, Any]]) -> None:
     """Print a table of evaluations; what all have in common is said once, above it."""
     from rich.table import Column, Table
 
+    from pyrodgm.train.evaluate_gan import SAMPLES
+    from pyrodgm.train.gan_table import print_samples
+
+    if results[0]["method"] == SAMPLES:
+        print_samples(console, results, short_names([str(result["run"]) for result in results]))
+        return
     data = [f"{result['data']}, {result['num_data']}" for result in results]
     same_data, paired = len(set(data)) == 1, len(results) > 1
     columns = [] if same_data else ["test data"]

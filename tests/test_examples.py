@@ -27,6 +27,8 @@ SETTINGS = {
     "52_receptive_fields": ["--layers", "3"],
     "55_speech": ["--steps", "3", "--length", "200"],
     "60_anomalies": ["--steps", "3"],
+    "61_optimal_discriminator": ["--steps", "3"],
+    "62_likelihood_and_samples": ["--steps", "3"],
     "65_pixel_defend": ["--steps", "3"],
     "70_priors": ["--steps", "3", "--particles", "2"],
     "72_missing_pixels": ["--steps", "3", "--particles", "2"],
@@ -36,6 +38,8 @@ SETTINGS = {
     "78_parallel_wavenet": ["--steps", "3", "--length", "400"],
     "80_vq_vae": ["--steps", "3"],
     "85_small_dall_e": ["--steps", "3"],
+    "87_mode_collapse": ["--steps", "4", "--frames", "2", "--points", "50"],
+    "88_gan_digits": ["--steps", "6", "--looks", "1"],
     "demo": ["--steps", "3", "--particles", "2"],
 }
 

@@ -11,6 +11,20 @@ from pyrodgm.train.build import build  # noqa: E402
 from pyrodgm.train.evaluate import compare, evaluate  # noqa: E402
 from pyrodgm.train.export import export, load  # noqa: E402
 from pyrodgm.train.fit import fit  # noqa: E402
+from pyrodgm.train.fit_gan import fit_gan  # noqa: E402
+from pyrodgm.train.gan_training import GANTraining  # noqa: E402
 from pyrodgm.train.training import Training  # noqa: E402
 
-__all__ = ["Batches", "IndexBatches", "Training", "build", "compare", "evaluate", "export", "fit", "load"]
+__all__ = [
+    "Batches",
+    "GANTraining",
+    "IndexBatches",
+    "Training",
+    "build",
+    "compare",
+    "evaluate",
+    "export",
+    "fit",
+    "fit_gan",
+    "load",
+]
