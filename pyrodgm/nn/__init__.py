@@ -7,6 +7,7 @@ from pyrodgm.nn.conv_net import ConvNet
 from pyrodgm.nn.convolutional import ConvDecoder, ConvEncoder
 from pyrodgm.nn.diagonal_bilstm import DiagonalBiLSTM
 from pyrodgm.nn.gated_pixel_cnn import GatedPixelCNN
+from pyrodgm.nn.markov_table import MarkovTable
 from pyrodgm.nn.masked_ensemble import MaskedEnsemble
 from pyrodgm.nn.masked_mlp import MaskedMLP
 from pyrodgm.nn.masked_sweep import masked_sweep
@@ -40,6 +41,7 @@ __all__ = [
     "ConvNet",
     "DiagonalBiLSTM",
     "GatedPixelCNN",
+    "MarkovTable",
     "MaskedEnsemble",
     "MaskedMLP",
     "PerConditionalMLP",
