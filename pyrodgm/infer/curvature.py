@@ -25,11 +25,8 @@ class LogJoint:
 
     def __call__(self, u: Tensor) -> Tensor:
         """Return the log-density in nats of one vector ``(num_weights,)``."""
-        return self.rows(u, self.x).sum() + self.flat.log_prior(u)
-
-    def rows(self, u: Tensor, x: Tensor) -> Tensor:
-        """Return the log-likelihood of each row."""
-        return self.bayesian.log_likelihood(self.flat.weights(u), x, self.context)
+        rows = self.bayesian.log_likelihood(self.flat.weights(u), self.x, self.context)
+        return rows.sum() + self.flat.log_prior(u)
 
     def hessian(self, u: Tensor, *, diagonal: bool) -> Tensor:
         """Return minus the matrix of second derivatives, or its diagonal."""
@@ -57,10 +54,12 @@ class LogJoint:
         for _ in range(NUM_LABELS):
             distribution = self.bayesian.at(self.flat.weights(u), self.context)
             labels = distribution.sample(() if distribution.batch_shape else (len(self.x),))
-            with torch.enable_grad():
-                scores = self.rows(leaf, labels)
-            for begin in range(0, len(scores), CHUNK):
-                by_row = products(scores, leaf, range(begin, min(begin + CHUNK, len(scores))))
+            for begin in range(0, len(labels), CHUNK):
+                some = slice(begin, begin + CHUNK)  # each gradient goes back through these rows alone
+                context = None if self.context is None else self.context[some]
+                with torch.enable_grad():
+                    scores = self.bayesian.log_likelihood(self.flat.weights(leaf), labels[some], context)
+                by_row = products(scores, leaf, range(len(scores)))
                 total += (by_row.square().sum(0) if diagonal else by_row.T @ by_row) / NUM_LABELS
         return total
 

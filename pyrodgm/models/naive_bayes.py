@@ -42,7 +42,7 @@ class NaiveBayes(Model):
         >>> x, labels = torch.rand(50, 6).round(), torch.randint(3, (50,))
         >>> bayes = models.NaiveBayes(6, 3).fit(x, labels)
         >>> x[:, 4] = torch.nan
-        >>> bayes.class_log_prob(x).shape, bayes.log_prob(x).shape, bayes.log_prob(x, labels).shape
+        >>> bayes.class_log_prob(x).shape, bayes.log_prob_observed(x).shape, bayes.log_prob_observed(x, labels).shape
         (torch.Size([50, 3]), torch.Size([50]), torch.Size([50]))
 
     References:
