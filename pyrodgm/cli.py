@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = make_parser()
     options, overrides = parser.parse_known_args(arguments)
-    if overrides and options.command != "fit":
+    if overrides and options.command != "fit" and getattr(options, "posterior", None) is None:
         parser.error(f"unrecognized arguments: {' '.join(overrides)}")
     options.overrides = overrides
     options.line = shlex.join(["pyrodgm", *arguments])
@@ -92,14 +92,35 @@ def make_parser() -> argparse.ArgumentParser:
     add_allow(sample)
     sample.set_defaults(run_command=run_sample)
 
-    compare = commands.add_parser("compare", help="a table of evaluated runs, with paired differences to the first")
-    compare.add_argument("runs", metavar="RUN", nargs="+")
+    compare = commands.add_parser(
+        "compare",
+        help="a table of evaluated runs, or of posteriors over the parameters of a recipe",
+        epilog="With --posterior, any other --section.key VALUE overrides the recipe, as for fit.",
+    )
+    compare.add_argument("runs", metavar="RUN", nargs="+", help="evaluated runs; with --posterior, one recipe")
     compare.add_argument("--name", default="evaluation", help="stem of the evaluations' files (evaluation)")
+    add_posteriors(compare)
     compare.set_defaults(run_command=run_compare)
     return parser
 
 
-def add_allow(parser: argparse.ArgumentParser) -> None:
+def add_posteriors(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the comparison of posteriors."""
+    group = parser.add_argument_group("posteriors")
+    names = "map, laplace, mean-field, low-rank, flow, nuts, ensemble"
+    group.add_argument("--posterior", metavar="NAMES", help=f"fit these to a recipe, with commas between: {names}")
+    group.add_argument("--prior", type=float, default=1.0, metavar="SCALE", help="N(0, SCALE^2) for each parameter (1)")
+    group.add_argument("--limit", type=int, metavar="N", help="only the first so many training rows")
+    group.add_argument("--test_limit", type=int, metavar="N", help="only the first so many test rows")
+    group.add_argument("--num_draws", type=int, default=100, help="draws that predictions average over (100)")
+    group.add_argument("--num_steps", type=int, help="steps of what is optimised (each posterior's own default)")
+    group.add_argument("--num_members", type=int, default=5, help="networks of the ensemble (5)")
+    group.add_argument("--max_tree_depth", type=int, default=8, help="of NUTS (8)")
+    group.add_argument("--out", metavar="FOLDER", help="where rows, table and picture go (runs/posteriors_RECIPE)")
+    add_allow(group)
+
+
+def add_allow(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
     """Add the option that trusts other packages."""
     parser.add_argument(
         "--allow",
@@ -246,10 +267,35 @@ def run_sample(options: argparse.Namespace) -> None:
 
 
 def run_compare(options: argparse.Namespace) -> None:
-    """Print evaluated runs side by side."""
+    """Print evaluated runs, or posteriors, side by side."""
+    if options.posterior is not None:
+        run_posteriors(options)
+        return
     from pyrodgm.train.evaluate import compare
 
     print_results(make_console(), compare(options.runs, name=options.name))
+
+
+def run_posteriors(options: argparse.Namespace) -> None:
+    """Fit posteriors over the parameters of a recipe, and print them side by side."""
+    from dataclasses import fields
+
+    from pyrodgm.train.compare_posteriors import compare_posteriors
+    from pyrodgm.train.config import find_recipe, override, read_config
+    from pyrodgm.train.posterior_table import print_posteriors
+    from pyrodgm.train.posteriors import PosteriorSettings
+
+    if len(options.runs) != 1:
+        raise ValueError(f"Expected one recipe with --posterior; got {', '.join(options.runs)}. Put options after it.")
+    path = find_recipe(options.runs[0])
+    names = [name.strip() for name in options.posterior.split(",")]
+    settings = PosteriorSettings(**{field.name: getattr(options, field.name) for field in fields(PosteriorSettings)})
+    folder = Path(options.out or f"runs/posteriors_{path.stem}")
+    console = make_console()
+    config = override(read_config(path), options.overrides)
+    result = compare_posteriors(config, names, folder, settings=settings, allow=options.allow, console=console)
+    print_posteriors(console, result)
+    console.print(f"in {folder}", highlight=False, soft_wrap=True)
 
 
 def check_positive(options: argparse.Namespace, *names: str) -> None:

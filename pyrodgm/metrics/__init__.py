@@ -1,6 +1,7 @@
-"""Numbers that say how well a model tells data of its kind from others, and how good its samples are."""
+"""Numbers that judge densities, probabilities and samples."""
 
 from pyrodgm.metrics.auroc import auroc
+from pyrodgm.metrics.calibration_error import CalibrationError, calibration_error
 from pyrodgm.metrics.classifier_two_sample import ClassifierTwoSample, classifier_two_sample
 from pyrodgm.metrics.energy_distance import EnergyDistance, energy_distance
 from pyrodgm.metrics.features import Features, FeatureSource, features
@@ -12,12 +13,15 @@ from pyrodgm.metrics.memorisation import Memorisation, NearestNeighbours, memori
 from pyrodgm.metrics.mmd import KernelDiscrepancy, mmd
 from pyrodgm.metrics.mode_count import ModeCount, mode_count, mode_count_by_classifier
 from pyrodgm.metrics.parzen_log_likelihood import ParzenLogLikelihood, parzen_log_likelihood
+from pyrodgm.metrics.pit_calibration import PITCalibration, pit_calibration
+from pyrodgm.metrics.pit_of_draws import pit_of_draws
 from pyrodgm.metrics.prdc import PRDC, prdc
 from pyrodgm.metrics.sliced_wasserstein import SlicedWasserstein, sliced_wasserstein
 from pyrodgm.metrics.typicality import typicality
 
 __all__ = [
     "PRDC",
+    "CalibrationError",
     "ClassifierTwoSample",
     "EnergyDistance",
     "FeatureSource",
@@ -28,9 +32,11 @@ __all__ = [
     "Memorisation",
     "ModeCount",
     "NearestNeighbours",
+    "PITCalibration",
     "ParzenLogLikelihood",
     "SlicedWasserstein",
     "auroc",
+    "calibration_error",
     "classifier_two_sample",
     "energy_distance",
     "features",
@@ -44,6 +50,8 @@ __all__ = [
     "mode_count_by_classifier",
     "nearest_neighbours",
     "parzen_log_likelihood",
+    "pit_calibration",
+    "pit_of_draws",
     "prdc",
     "sliced_wasserstein",
     "typicality",

@@ -9,6 +9,7 @@ from pyrodgm.nn.dc_gan import DCGANDiscriminator, DCGANGenerator
 from pyrodgm.nn.diagonal_bilstm import DiagonalBiLSTM
 from pyrodgm.nn.gated_pixel_cnn import GatedPixelCNN
 from pyrodgm.nn.label_embedding import LabelEmbedding
+from pyrodgm.nn.markov_table import MarkovTable
 from pyrodgm.nn.masked_ensemble import MaskedEnsemble
 from pyrodgm.nn.masked_mlp import MaskedMLP
 from pyrodgm.nn.masked_sweep import masked_sweep
@@ -48,6 +49,7 @@ __all__ = [
     "DiagonalBiLSTM",
     "GatedPixelCNN",
     "LabelEmbedding",
+    "MarkovTable",
     "MaskedEnsemble",
     "MaskedMLP",
     "MinibatchStandardDeviation",
