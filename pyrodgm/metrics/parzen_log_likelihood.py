@@ -12,8 +12,8 @@ from pyrodgm.metrics.features import FeatureSource
 from pyrodgm.metrics.result import Result
 from pyrodgm.metrics.samples import Samples, check_samples
 
-NUM_BANDWIDTHS = 21
-RANGE = 10.0  # either way from the one that the distances suggest
+NUM_BANDWIDTHS = 31
+LEAST, GREATEST = 0.1, 100.0  # times what the distances suggest, which in few dimensions is far too small
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +61,7 @@ def parzen_log_likelihood(
         samples: Draws of a model ``(num_samples, ...)``, or :class:`Features`.
         validation: Data that choose the bandwidth, ``(num_validation, ...)``.
         test: Data that are scored, ``(num_test, ...)``.
-        bandwidths: Candidates for :math:`h`; by default 21 of them, up to ten times either way from what the distances
+        bandwidths: Candidates for :math:`h`; by default 31 of them, from a tenth to a hundred times what the distances
             of validation data to their nearest samples suggest.
         chunk_size: Rows on either side of a block of distances in memory.
 
@@ -113,8 +113,8 @@ def suggested(samples: Tensor, validation: Tensor, chunk_size: int) -> list[floa
     middle = math.sqrt(distances.median().item() / samples.shape[1])
     if middle == 0:
         raise ValueError("Expected validation data apart from the samples; half of them coincide. Give bandwidths.")
-    steps = torch.linspace(-1, 1, NUM_BANDWIDTHS, dtype=torch.float64).tolist()
-    return [middle * RANGE**step for step in steps]
+    factors = torch.logspace(math.log10(LEAST), math.log10(GREATEST), NUM_BANDWIDTHS, dtype=torch.float64)
+    return (middle * factors).tolist()
 
 
 def log_densities(x: Tensor, samples: Tensor, bandwidths: Sequence[float], chunk_size: int) -> Tensor:
