@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-TABLES ?= uci_tabular uci_regression toy_flows image_flows debd autoregressive latent codes long_examples anomalies
+TABLES ?= uci_tabular uci_regression posteriors_regression posteriors_density toy_flows image_flows debd autoregressive latent codes long_examples anomalies
 RECIPES ?= $(basename $(notdir $(wildcard recipes/*.yaml)))
 
 .DEFAULT_GOAL := help
@@ -33,6 +33,8 @@ bench: $(VENV)/.bench $(VENV)/.dev  ## measure the speed beside the peers, into 
 	@$(BIN)/python -m tests.benchmarks autoregressive --out docs/results/speed_autoregressive.md
 	@$(BIN)/python -m tests.benchmarks latent --out docs/results/speed_latent.md
 	@$(BIN)/python -m tests.benchmarks image_and_continuous_flows --out docs/results/speed_image_and_continuous_flows.md
+	@$(BIN)/python -m tests.benchmarks foundations --out docs/results/speed_foundations.md
+	@$(BIN)/python -m tests.benchmarks likelihood_free --out docs/results/speed_likelihood_free.md
 	@$(BIN)/python -m tests.benchmarks.step_costs --out docs/results/step_costs.md
 
 results: $(VENV)/.train  ## fit and evaluate every recipe (RECIPES="a b" for some), into runs/results; then the tables

@@ -1,6 +1,18 @@
 """Deep generative models for Pyro: modules make distributions, programs sample them, objectives score them."""
 
-from pyrodgm import autoregressive, distributions, flows, heads, infer, models, nn, priors, quantizers, transforms
+from pyrodgm import (
+    autoregressive,
+    distributions,
+    flows,
+    heads,
+    infer,
+    likelihood_free,
+    models,
+    nn,
+    priors,
+    quantizers,
+    transforms,
+)
 from pyrodgm.conditional import Conditional, Embedded, Fixed, Neural
 from pyrodgm.flows.flow import Flow
 
@@ -17,6 +29,7 @@ __all__ = [
     "flows",
     "heads",
     "infer",
+    "likelihood_free",
     "models",
     "nn",
     "priors",

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = make_parser()
     options, overrides = parser.parse_known_args(arguments)
-    if overrides and options.command != "fit":
+    if overrides and options.command != "fit" and getattr(options, "posterior", None) is None:
         parser.error(f"unrecognized arguments: {' '.join(overrides)}")
     options.overrides = overrides
     options.line = shlex.join(["pyrodgm", *arguments])
@@ -63,10 +63,14 @@ def make_parser() -> argparse.ArgumentParser:
     add_allow(fit)
     fit.set_defaults(run_command=run_fit)
 
-    evaluate = commands.add_parser("evaluate", help="test likelihood of a run, in nats and bits per dimension")
+    evaluate = commands.add_parser(
+        "evaluate", help="test likelihood of a run, in nats and bits per dimension; of a GAN, metrics of its samples"
+    )
     evaluate.add_argument("run", metavar="RUN")
     evaluate.add_argument("--num_particles", type=int, default=1000, help="importance samples per datum (1000)")
     evaluate.add_argument("--chunk_size", type=int, default=50, help="particles at a time (50)")
+    evaluate.add_argument("--features", metavar="RUN", help="of a GAN: a classifier's run, whose features are compared")
+    evaluate.add_argument("--num_samples", type=int, default=10_000, help="of a GAN: number of samples (10000)")
     evaluate.add_argument("--limit", type=int, help="only the first so many test data")
     evaluate.add_argument("--root", help="folder of the data")
     evaluate.add_argument("--seed", type=int, default=0)
@@ -88,14 +92,35 @@ def make_parser() -> argparse.ArgumentParser:
     add_allow(sample)
     sample.set_defaults(run_command=run_sample)
 
-    compare = commands.add_parser("compare", help="a table of evaluated runs, with paired differences to the first")
-    compare.add_argument("runs", metavar="RUN", nargs="+")
+    compare = commands.add_parser(
+        "compare",
+        help="a table of evaluated runs, or of posteriors over the parameters of a recipe",
+        epilog="With --posterior, any other --section.key VALUE overrides the recipe, as for fit.",
+    )
+    compare.add_argument("runs", metavar="RUN", nargs="+", help="evaluated runs; with --posterior, one recipe")
     compare.add_argument("--name", default="evaluation", help="stem of the evaluations' files (evaluation)")
+    add_posteriors(compare)
     compare.set_defaults(run_command=run_compare)
     return parser
 
 
-def add_allow(parser: argparse.ArgumentParser) -> None:
+def add_posteriors(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the comparison of posteriors."""
+    group = parser.add_argument_group("posteriors")
+    names = "map, laplace, mean-field, low-rank, flow, nuts, ensemble"
+    group.add_argument("--posterior", metavar="NAMES", help=f"fit these to a recipe, with commas between: {names}")
+    group.add_argument("--prior", type=float, default=1.0, metavar="SCALE", help="N(0, SCALE^2) for each parameter (1)")
+    group.add_argument("--limit", type=int, metavar="N", help="only the first so many training rows")
+    group.add_argument("--test_limit", type=int, metavar="N", help="only the first so many test rows")
+    group.add_argument("--num_draws", type=int, default=100, help="draws that predictions average over (100)")
+    group.add_argument("--num_steps", type=int, help="steps of what is optimised (each posterior's own default)")
+    group.add_argument("--num_members", type=int, default=5, help="networks of the ensemble (5)")
+    group.add_argument("--max_tree_depth", type=int, default=8, help="of NUTS (8)")
+    group.add_argument("--out", metavar="FOLDER", help="where rows, table and picture go (runs/posteriors_RECIPE)")
+    add_allow(group)
+
+
+def add_allow(parser: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
     """Add the option that trusts other packages."""
     parser.add_argument(
         "--allow",
@@ -167,9 +192,10 @@ def run_fit(options: argparse.Namespace) -> None:
 
 def print_fit(console: "Console", folder: Path, result: dict[str, Any]) -> None:
     """Print how a run ended."""
-    valid = "no validation" if result["valid_nll"] is None else f"best validation {result['valid_nll']:.2f} nats"
+    from pyrodgm.train.fit import outcome
+
     console.print(
-        f"{folder}: {valid} at step {result['best_step']}; {result['epochs']} epochs, {result['steps']} steps, "
+        f"{folder}: {outcome(result)}; {result['epochs']} epochs, {result['steps']} steps, "
         f"{result['minutes']:.1f} minutes, stopped by {result['stopped_by']}",
         highlight=False,
         soft_wrap=True,
@@ -184,13 +210,15 @@ def run_evaluate(options: argparse.Namespace) -> None:
     from pyrodgm.train.files import write_json
 
     console = make_console()
-    check_positive(options, "num_particles", "chunk_size", "limit")
+    check_positive(options, "num_particles", "chunk_size", "num_samples", "limit")
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task(f"evaluating {options.run}", total=None)
         result = train.evaluate(
             options.run,
             num_particles=options.num_particles,
             chunk_size=options.chunk_size,
+            features=options.features,
+            num_samples=options.num_samples,
             limit=options.limit,
             root=options.root,
             seed=options.seed,
@@ -239,10 +267,35 @@ def run_sample(options: argparse.Namespace) -> None:
 
 
 def run_compare(options: argparse.Namespace) -> None:
-    """Print evaluated runs side by side."""
+    """Print evaluated runs, or posteriors, side by side."""
+    if options.posterior is not None:
+        run_posteriors(options)
+        return
     from pyrodgm.train.evaluate import compare
 
     print_results(make_console(), compare(options.runs, name=options.name))
+
+
+def run_posteriors(options: argparse.Namespace) -> None:
+    """Fit posteriors over the parameters of a recipe, and print them side by side."""
+    from dataclasses import fields
+
+    from pyrodgm.train.compare_posteriors import compare_posteriors
+    from pyrodgm.train.config import find_recipe, override, read_config
+    from pyrodgm.train.posterior_table import print_posteriors
+    from pyrodgm.train.posteriors import PosteriorSettings
+
+    if len(options.runs) != 1:
+        raise ValueError(f"Expected one recipe with --posterior; got {', '.join(options.runs)}. Put options after it.")
+    path = find_recipe(options.runs[0])
+    names = [name.strip() for name in options.posterior.split(",")]
+    settings = PosteriorSettings(**{field.name: getattr(options, field.name) for field in fields(PosteriorSettings)})
+    folder = Path(options.out or f"runs/posteriors_{path.stem}")
+    console = make_console()
+    config = override(read_config(path), options.overrides)
+    result = compare_posteriors(config, names, folder, settings=settings, allow=options.allow, console=console)
+    print_posteriors(console, result)
+    console.print(f"in {folder}", highlight=False, soft_wrap=True)
 
 
 def check_positive(options: argparse.Namespace, *names: str) -> None:
@@ -257,6 +310,12 @@ def print_results(console: "Console", results: list[dict[str, Any]]) -> None:
     """Print a table of evaluations; what all have in common is said once, above it."""
     from rich.table import Column, Table
 
+    from pyrodgm.train.evaluate_gan import SAMPLES
+    from pyrodgm.train.gan_table import print_samples
+
+    if results[0]["method"] == SAMPLES:
+        print_samples(console, results, short_names([str(result["run"]) for result in results]))
+        return
     data = [f"{result['data']}, {result['num_data']}" for result in results]
     same_data, paired = len(set(data)) == 1, len(results) > 1
     columns = [] if same_data else ["test data"]

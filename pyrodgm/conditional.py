@@ -3,12 +3,13 @@
 import copy
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import torch
 from pyro.distributions.conditional import ConditionalDistribution
 from pyro.distributions.torch_distribution import TorchDistribution
+from pyro.nn import PyroModule
 from torch import Tensor, nn
 from torch.distributions import Distribution, Transform
 
@@ -28,6 +29,7 @@ class Conditional(nn.Module, ConditionalDistribution):
 
     context_shape: tuple[int, ...] = ()
     event_shape: torch.Size
+    _pyro_parts: tuple[PyroModule, ...] | None = None  # looked for once, at the first call
 
     @abstractmethod
     def distribution(self, context: Tensor | None) -> TorchDistribution:
@@ -48,10 +50,19 @@ class Conditional(nn.Module, ConditionalDistribution):
             A distribution with ``batch_shape == batch`` and ``event_shape``.
 
         Raises:
-            ValueError: If the context is missing, superfluous or of the wrong shape.
+            ValueError: If the context is missing, superfluous or of the wrong shape; or if a ``PyroSample`` stands in
+                place of a parameter.
         """
+        if self._pyro_parts is None:
+            self._find_pyro_parts()
+        if self._pyro_parts:
+            check_no_samples(self, self._pyro_parts)
         self.check_context(context)
         return self.distribution(context)
+
+    def _find_pyro_parts(self) -> None:
+        if not torch.compiler.is_compiling():
+            self._pyro_parts = tuple(part for part in self.modules() if isinstance(part, PyroModule))
 
     def check_context(self, context: Tensor | None) -> None:
         """Compare a context with the shape that the distribution depends on.
@@ -195,6 +206,21 @@ class Fixed(Conditional):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Fixed":
         self._fixed = _map_tensors(self._fixed, fn, {})
         return super()._apply(fn, recurse)
+
+
+def check_no_samples(module: nn.Module, parts: Iterable[nn.Module] | None = None) -> None:
+    """Refuse a module with a ``PyroSample`` in place of a parameter.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    for part in module.modules() if parts is None else parts:
+        for name in part.__dict__.get("_pyro_samples", ()):
+            raise ValueError(
+                f"Expected parameters; got the PyroSample {name!r} in {type(part).__name__}, in "
+                f"{type(module).__name__}. Networks may run when log_prob is called, after the program has ended: "
+                "such samples are no sites of the trace. Put the prior on by infer.bayesian(module, prior)."
+            )
 
 
 def _batched(shape: tuple[int, ...]) -> str:

@@ -63,7 +63,7 @@ CASES = {
     **{
         f"discrete guide, {gradient}": (
             lambda gradient=gradient: infer.ImportanceWeightedELBO(3, gradient=gradient).differentiable_loss(
-                program(dist.Bernoulli(0.5)), guide_of(dist.Bernoulli(0.5)), X
+                program(dist.Bernoulli(0.5)), guide_of(dist.Bernoulli(torch.tensor(0.5, requires_grad=True))), X
             ),
             r"Expected reparameterized draws at site 'z'; got Bernoulli without rsample\. Use infer\.ScoreFunctionELBO",
         )

@@ -207,6 +207,7 @@ NETWORKS = {  # name: (constructor, input shape, output width)
         40,
     ),
     "ConvDecoder": (lambda: nn.ConvDecoder(3, (1, 5, 7), num_params=2, channels=(8, 4)), (3,), 70),
+    **of_families("NETWORKS"),
 }
 
 FLOWS = {

@@ -14,11 +14,16 @@ from pyrodgm.data.cifar10_first4000 import cifar10_first4000
 from pyrodgm.data.dataset import Dataset, Splits
 from pyrodgm.data.debd import debd
 from pyrodgm.data.digits import digits
+from pyrodgm.data.draws_of import DensitySplits, draws_of
 from pyrodgm.data.freyfaces import freyfaces
 from pyrodgm.data.fsdd import fsdd
+from pyrodgm.data.labels_of import labels_of
 from pyrodgm.data.mnist import mnist
 from pyrodgm.data.mu_law import inverse_mu_law, mu_law
 from pyrodgm.data.omniglot import omniglot
+from pyrodgm.data.rescaled import rescaled
+from pyrodgm.data.rotations import rotations
+from pyrodgm.data.stacked_mnist import stacked_mnist
 from pyrodgm.data.tinyshakespeare import tinyshakespeare
 from pyrodgm.data.uci_regression import uci_regression
 from pyrodgm.data.uci_tabular import uci_tabular
@@ -30,6 +35,7 @@ __all__ = [
     "CaptionedSplits",
     "Characters",
     "Dataset",
+    "DensitySplits",
     "Splits",
     "Words",
     "binarized_mnist",
@@ -40,13 +46,18 @@ __all__ = [
     "cifar10_first4000",
     "debd",
     "digits",
+    "draws_of",
     "freyfaces",
     "fsdd",
     "inverse_mu_law",
+    "labels_of",
     "mnist",
     "mu_law",
     "omniglot",
     "read_wav",
+    "rescaled",
+    "rotations",
+    "stacked_mnist",
     "tinyshakespeare",
     "toy",
     "uci_regression",

@@ -6,6 +6,7 @@ from pyrodgm.distributions.coded import Coded
 from pyrodgm.distributions.diagonal_normal_mixture import DiagonalNormalMixture
 from pyrodgm.distributions.discretized_logistic_mixture import DiscretizedLogisticMixture
 from pyrodgm.distributions.independent_bernoulli import IndependentBernoulli
+from pyrodgm.distributions.joint_categorical import JointCategorical
 from pyrodgm.distributions.pixels import Pixels
 from pyrodgm.distributions.standard_logistic import StandardLogistic
 from pyrodgm.distributions.standard_normal import StandardNormal
@@ -17,6 +18,7 @@ __all__ = [
     "DiagonalNormalMixture",
     "DiscretizedLogisticMixture",
     "IndependentBernoulli",
+    "JointCategorical",
     "Pixels",
     "StandardLogistic",
     "StandardNormal",

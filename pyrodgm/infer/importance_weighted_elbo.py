@@ -101,7 +101,7 @@ class ImportanceWeightedELBO:
         plain = self.gradient == "reparameterized"
 
         def of_guide(msg: Any, log_prob: Tensor) -> None:
-            check_differentiable(msg)
+            check_differentiable(msg, log_prob)
             if plain:
                 weights.subtract(msg, log_prob)
 

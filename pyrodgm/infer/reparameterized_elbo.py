@@ -95,17 +95,17 @@ class ReparameterizedTotal(Total):
 
     def __call__(self, msg: Any, log_prob: Tensor) -> None:
         """Add one site."""
-        check_differentiable(msg)
+        check_differentiable(msg, log_prob)
         super().__call__(msg, log_prob)
 
 
-def check_differentiable(msg: Any) -> None:
-    """Refuse a guide's site without reparameterized draws where a gradient is recorded; values alone do not need them.
+def check_differentiable(msg: Any, log_prob: Tensor) -> None:
+    """Refuse a guide's site whose density has a gradient and whose draws do not; values alone do not need them.
 
     Raises:
         ValueError: Naming the site.
     """
-    if torch.is_grad_enabled() and not msg["fn"].has_rsample and not msg["infer"].get("is_auxiliary"):
+    if log_prob.requires_grad and not msg["fn"].has_rsample and not msg["infer"].get("is_auxiliary"):
         raise ValueError(
             f"Expected reparameterized draws at site {msg['name']!r}; got {type(msg['fn']).__name__} without rsample. "
             "Use infer.ScoreFunctionELBO, or pyro.infer.TraceGraph_ELBO, for such guides."

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Independent
+from torch.distributions import Distribution, Independent, constraints
 
 
 def check_rows(x: Tensor, event_shape: torch.Size, what: str = "x") -> None:
@@ -37,6 +37,8 @@ def check_support(distribution: Distribution, x: Tensor) -> None:
     support = innermost.support
     if support is None:
         return
+    while isinstance(support, constraints.independent):
+        support = support.base_constraint  # tells which value of an event is outside
     inside = support.check(x)
     if not inside.all():
         outside = (

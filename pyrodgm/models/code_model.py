@@ -13,7 +13,8 @@ from torch.distributions import Distribution
 from pyrodgm.conditional import Conditional
 from pyrodgm.distributions.coded import Codebook, Coded, channels_first, channels_last
 from pyrodgm.models.checks import check_rows, check_support
-from pyrodgm.models.codes import UniformIndices, check_indices, check_prior, evaluation
+from pyrodgm.models.codes import UniformIndices, check_indices, check_prior
+from pyrodgm.models.evaluation import evaluation
 from pyrodgm.models.model import Model
 from pyrodgm.models.program import Program, data_plate, num_rows
 from pyrodgm.models.vae import expectation

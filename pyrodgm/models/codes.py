@@ -1,15 +1,15 @@
-"""What models with discrete codes share: priors of indices, their checks, and the mode of a network."""
+"""What models with discrete codes share: priors of indices and their checks."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import pyro.distributions as dist
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import constraints
 
 from pyrodgm.conditional import Conditional, Fixed
+from pyrodgm.models.evaluation import evaluation
 
 
 class UniformIndices(Fixed):
@@ -23,19 +23,6 @@ class UniformIndices(Fixed):
     def __init__(self, num_codes: int, grid_shape: Sequence[int]) -> None:
         uniform = dist.Categorical(logits=torch.zeros(num_codes)).expand(torch.Size(grid_shape))
         super().__init__(uniform.to_event(len(grid_shape)))
-
-
-@contextmanager
-def evaluation(*modules: nn.Module) -> Iterator[None]:
-    """Hold modules in evaluation mode, so that nothing is dropped and nothing keeps count."""
-    training = [part for module in modules for part in module.modules() if part.training]
-    for part in training:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True
 
 
 def check_prior(prior: Conditional, num_codes: int, grid_shape: torch.Size) -> None:

@@ -11,7 +11,7 @@ from pyrodgm.conditional import Conditional
 from pyrodgm.distributions.coded import channels_first
 from pyrodgm.models.checks import check_rows
 from pyrodgm.models.code_model import CHUNK_SIZE, CodeModel, CodeModelProgram, encode_grid
-from pyrodgm.models.codes import evaluation
+from pyrodgm.models.evaluation import evaluation
 from pyrodgm.models.program import Program, data_plate
 from pyrodgm.quantizers import FiniteScalarQuantizer, VectorQuantizer
 from pyrodgm.transforms.univariate.checks import validation_enabled

@@ -5,19 +5,25 @@ from pyrodgm.nn.concat_squash_conv import ConcatSquashConv
 from pyrodgm.nn.concat_squash_mlp import ConcatSquashMLP
 from pyrodgm.nn.conv_net import ConvNet
 from pyrodgm.nn.convolutional import ConvDecoder, ConvEncoder
+from pyrodgm.nn.dc_gan import DCGANDiscriminator, DCGANGenerator
 from pyrodgm.nn.diagonal_bilstm import DiagonalBiLSTM
 from pyrodgm.nn.gated_pixel_cnn import GatedPixelCNN
+from pyrodgm.nn.label_embedding import LabelEmbedding
+from pyrodgm.nn.markov_table import MarkovTable
 from pyrodgm.nn.masked_ensemble import MaskedEnsemble
 from pyrodgm.nn.masked_mlp import MaskedMLP
 from pyrodgm.nn.masked_sweep import masked_sweep
+from pyrodgm.nn.minibatch_standard_deviation import MinibatchStandardDeviation
 from pyrodgm.nn.mlp import MLP
 from pyrodgm.nn.nade import NADE
 from pyrodgm.nn.per_conditional_mlp import PerConditionalMLP
 from pyrodgm.nn.pixel_cnn import PixelCNN
 from pyrodgm.nn.pixel_cnn_pp import PixelCNNPlusPlus
+from pyrodgm.nn.projection_discriminator import ProjectionDiscriminator
 from pyrodgm.nn.prompted_transformer import PromptedTransformer
 from pyrodgm.nn.recurrent import Recurrent
 from pyrodgm.nn.res_net import ResNetDecoder, ResNetEncoder
+from pyrodgm.nn.res_net_gan import ResNetDiscriminator, ResNetGenerator
 from pyrodgm.nn.residual_conv import ResidualConv
 from pyrodgm.nn.residual_mlp import ResidualMLP
 from pyrodgm.nn.row_lstm import RowLSTM
@@ -38,17 +44,25 @@ __all__ = [
     "ConvDecoder",
     "ConvEncoder",
     "ConvNet",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
     "DiagonalBiLSTM",
     "GatedPixelCNN",
+    "LabelEmbedding",
+    "MarkovTable",
     "MaskedEnsemble",
     "MaskedMLP",
+    "MinibatchStandardDeviation",
     "PerConditionalMLP",
     "PixelCNN",
     "PixelCNNPlusPlus",
+    "ProjectionDiscriminator",
     "PromptedTransformer",
     "Recurrent",
     "ResNetDecoder",
+    "ResNetDiscriminator",
     "ResNetEncoder",
+    "ResNetGenerator",
     "ResidualConv",
     "ResidualMLP",
     "RowLSTM",

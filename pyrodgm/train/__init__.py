@@ -8,9 +8,30 @@ if _MISSING:
 
 from pyrodgm.train.batches import Batches, IndexBatches  # noqa: E402
 from pyrodgm.train.build import build  # noqa: E402
+from pyrodgm.train.compare_posteriors import compare_posteriors  # noqa: E402
 from pyrodgm.train.evaluate import compare, evaluate  # noqa: E402
 from pyrodgm.train.export import export, load  # noqa: E402
 from pyrodgm.train.fit import fit  # noqa: E402
+from pyrodgm.train.fit_gan import fit_gan  # noqa: E402
+from pyrodgm.train.gan_training import GANTraining  # noqa: E402
+from pyrodgm.train.posteriors import PosteriorSettings  # noqa: E402
+from pyrodgm.train.score_posterior import Score, score_posterior  # noqa: E402
 from pyrodgm.train.training import Training  # noqa: E402
 
-__all__ = ["Batches", "IndexBatches", "Training", "build", "compare", "evaluate", "export", "fit", "load"]
+__all__ = [
+    "Batches",
+    "GANTraining",
+    "IndexBatches",
+    "PosteriorSettings",
+    "Score",
+    "Training",
+    "build",
+    "compare",
+    "compare_posteriors",
+    "evaluate",
+    "export",
+    "fit",
+    "fit_gan",
+    "load",
+    "score_posterior",
+]

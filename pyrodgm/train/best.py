@@ -41,8 +41,13 @@ class BestWeights(lightning.Callback):
             self.weights = {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
         else:
             self.waited += 1
-            if self.patience is not None and self.waited >= self.patience:
+            if self.stalled:
                 trainer.should_stop = True
+
+    @property
+    def stalled(self) -> bool:
+        """Whether there was no new best for so many validations."""
+        return self.patience is not None and self.waited >= self.patience
 
     def state_dict(self) -> dict[str, Any]:
         """Return the best so far."""

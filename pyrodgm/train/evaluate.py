@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 
 from pyrodgm import infer, models
+from pyrodgm.likelihood_free import GAN
 from pyrodgm.train.batches import rows_of
 from pyrodgm.train.build import build
 from pyrodgm.train.config import read_config, with_data_root
+from pyrodgm.train.evaluate_gan import SAMPLES, evaluate_gan
 from pyrodgm.train.export import load
 from pyrodgm.train.files import read_json, write_json, write_whole
 from pyrodgm.train.machine import check_device, describe_machine
@@ -54,6 +56,8 @@ def evaluate(
     *,
     num_particles: int = 1000,
     chunk_size: int = 50,
+    features: str | Path | None = None,
+    num_samples: int = 10_000,
     limit: int | None = None,
     root: str | None = None,
     seed: int = 0,
@@ -64,10 +68,14 @@ def evaluate(
 ) -> dict[str, Any]:
     """Estimate the test negative log-likelihood of a run; writes `NAME.json`, and `NAME.npy` with one figure per datum.
 
+    The run of a GAN, which has no likelihood, is judged by its samples instead: see :func:`evaluate_gan`.
+
     Args:
         folder: The run folder.
         num_particles: Importance samples per datum; a density's likelihood is exact and ignores it.
         chunk_size: Particles at a time, which bounds the memory.
+        features: For a GAN: the run of a classifier, whose features its samples are compared by; else the data.
+        num_samples: For a GAN: how many are drawn.
         limit: Evaluate only the first so many test data.
         root: Folder of the data, see `load_data`.
         seed: Seed of the particles.
@@ -86,6 +94,9 @@ def evaluate(
     config = read_config(folder / "config.yaml")
     model = load(folder, allow=allow)
     splits = load_data(config, root=root)
+    if isinstance(model, GAN):
+        settings: dict[str, Any] = {"limit": limit, "seed": seed, "name": name, "device": device, "progress": progress}
+        return evaluate_gan(model, splits, folder, features=features, num_samples=num_samples, allow=allow, **settings)
     x, context = rows_of(splits.test, model.event_shape)
     x, context = x[:limit], None if context is None else context[:limit]
     model.check_data(x, context)
@@ -143,10 +154,10 @@ def compare(folders: Sequence[str | Path], *, name: str = "evaluation") -> list[
 
     Returns:
         The evaluations; `difference_nats` and `difference_standard_error` (nats per datum) are None where the data
-        differ.
+        differ, and absent from evaluations of samples.
 
     Raises:
-        ValueError: If a run has no evaluation.
+        ValueError: If a run has no evaluation, or some are of likelihoods and others of samples.
     """
     results: list[dict[str, Any]] = []
     first: np.ndarray | None = None
@@ -154,13 +165,17 @@ def compare(folders: Sequence[str | Path], *, name: str = "evaluation") -> list[
         if not (folder / f"{name}.json").is_file():
             raise ValueError(f"Expected {name}.json in {folder}; got none; run `pyrodgm evaluate {folder}` first.")
         result = read_json(folder / f"{name}.json") | {"run": str(folder)}
+        same = bool(results) and result["test_sha256"] == results[0]["test_sha256"]
+        results.append(result)
+        if (result["method"] == SAMPLES) != (results[0]["method"] == SAMPLES):
+            raise ValueError(f"Expected evaluations all of likelihoods or all of samples; {folder} is of another kind.")
+        if result["method"] == SAMPLES:
+            continue
         nll = np.load(folder / f"{name}.npy", allow_pickle=False)
         first = nll if first is None else first
-        same = bool(results) and result["test_sha256"] == results[0]["test_sha256"]
         difference = torch.from_numpy(nll - first) if same else None
         result["difference_nats"] = None if difference is None else float(difference.mean())
         result["difference_standard_error"] = None if difference is None else standard_error(difference)
-        results.append(result)
     return results
 
 

@@ -8,13 +8,15 @@ import torch
 from torch import Tensor
 
 from pyrodgm import models
+from pyrodgm.likelihood_free import GAN
 from pyrodgm.train.build import build
 from pyrodgm.train.files import read_json, write_json, write_whole
 
+Exported = models.Model | GAN
 WEIGHTS, CONFIG, FORMAT = "model.safetensors", "config.json", "pyrodgm model 1"
 
 
-def export(model_config: Mapping[str, Any], model: models.Model, folder: str | Path) -> Path:
+def export(model_config: Mapping[str, Any], model: Exported, folder: str | Path) -> Path:
     """Write a model for sharing: its parameters and the constructor calls that make it.
 
     Args:
@@ -39,7 +41,7 @@ def export(model_config: Mapping[str, Any], model: models.Model, folder: str | P
     return folder
 
 
-def load(folder: str | Path, *, allow: Sequence[str] = ()) -> models.Model:
+def load(folder: str | Path, *, allow: Sequence[str] = ()) -> Exported:
     """Rebuild an exported model; executes nothing but the constructors that its `config.json` names.
 
     Args:
@@ -66,7 +68,7 @@ def load(folder: str | Path, *, allow: Sequence[str] = ()) -> models.Model:
         raise ValueError(f"Expected a dtype such as float32 in {folder / CONFIG}; got {config.get('dtype')!r}.")
     with torch.random.fork_rng(devices=[]):
         model = build(config["model"], allow=allow)
-    if not isinstance(model, models.Model):
+    if not isinstance(model, Exported):
         raise ValueError(f"Expected {folder / CONFIG} to make a model; got {type(model).__name__}.")
     load_weights(model.to(dtype), folder / WEIGHTS)
     return model.eval()

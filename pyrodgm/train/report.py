@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,15 @@ class Report(lightning.Callback):
         console: Where progress is shown; None shows none. Off a terminal, lines instead of a bar.
     """
 
+    columns: tuple[str, ...] = COLUMNS
+
     def __init__(self, path: str | Path, *, every: int = 50, console: Console | None = None) -> None:
         self.path, self.every, self.console = Path(path), every, console
         self.rows: list[dict[str, str]] = []
         self.minutes = 0.0  # of earlier runs that this one goes on from
         self._start: float | None = None
         self._losses: list[Tensor] = []
-        self._latest: dict[str, float] = {}
+        self.latest: dict[str, float] = {}
         self._progress: Progress | None = None
         self._line_time = -math.inf
 
@@ -63,7 +66,7 @@ class Report(lightning.Callback):
         """Write the validation loss."""
         self.look(trainer)
         if "valid_nll" in trainer.callback_metrics:
-            self._add(trainer, "valid_nll", float(trainer.callback_metrics["valid_nll"]))
+            self._add(trainer, {"valid_nll": float(trainer.callback_metrics["valid_nll"])})
 
     def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         """Close the bar."""
@@ -99,7 +102,7 @@ class Report(lightning.Callback):
                 f"Expected a finite loss; got {float(losses[at])} at step {first + at}; the last good checkpoint "
                 "stays. Lower training.lr or set trainer.gradient_clip_val."
             )
-        self._add(trainer, "train_nll", float(losses.mean()))
+        self._add(trainer, {"train_nll": float(losses.mean())})
 
     def state_dict(self) -> dict[str, Any]:
         """Return the minutes so far."""
@@ -109,33 +112,37 @@ class Report(lightning.Callback):
         """Take the minutes of the run that this one goes on from."""
         self.minutes = state_dict["minutes"]
 
-    def _add(self, trainer: lightning.Trainer, name: str, value: float) -> None:
+    def text(self) -> str:
+        """Return the latest losses, for the progress bar."""
+        words = {"train_nll": "train", "valid_nll": "valid"}
+        return " · ".join(f"{word} {self.latest[key]:.2f} nats" for key, word in words.items() if key in self.latest)
+
+    def _add(self, trainer: lightning.Trainer, values: Mapping[str, float]) -> None:
         lr = trainer.optimizers[0].param_groups[0]["lr"]
         row = {"epoch": str(trainer.current_epoch), "step": str(trainer.global_step)}
-        row |= {"time_minutes": f"{self.elapsed():.3f}", name: f"{value:.6g}", "lr": f"{lr:.4g}"}
+        row |= {"time_minutes": f"{self.elapsed():.3f}", "lr": f"{lr:.4g}"}
+        row |= {name: f"{value:.6g}" for name, value in values.items()}
         self.rows.append(row)
-        self._latest[name] = value
+        self.latest |= values
         if trainer.is_global_zero:
             with self.path.open("a", newline="") as file:
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
-            self._show(trainer, name)
+                csv.DictWriter(file, self.columns, lineterminator="\n").writerow(row)
+            self._show(trainer, validated=any(name.startswith("valid") for name in values))
 
-    def _show(self, trainer: lightning.Trainer, name: str) -> None:
+    def _show(self, trainer: lightning.Trainer, *, validated: bool) -> None:
         if self.console is None:
             return
-        text = f"epoch {trainer.current_epoch + 1}"
-        for key, word in (("train_nll", "train"), ("valid_nll", "valid")):
-            text += f" · {word} {self._latest[key]:.2f} nats" if key in self._latest else ""
+        text = " · ".join(part for part in (f"epoch {trainer.current_epoch + 1}", self.text()) if part)
         if self._progress is not None:
             self._progress.update(self._task, completed=trainer.global_step, description=text)
-        elif name == "valid_nll" and time.monotonic() - self._line_time > SECONDS_BETWEEN_LINES:
+        elif validated and time.monotonic() - self._line_time > SECONDS_BETWEEN_LINES:
             self._line_time = time.monotonic()
             line = f"{text} · step {trainer.global_step} · {self.elapsed():.1f} min"
             self.console.print(line, highlight=False, soft_wrap=True)
 
     def _write_rows(self) -> None:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
         write_text(self.path, text.getvalue())

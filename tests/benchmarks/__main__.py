@@ -24,6 +24,8 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     ),
     "latent": ("latent_steps", "latent_judges", "vector_quantizer"),
     "image_and_continuous_flows": ("image_flows", "continuous", "parallel_wavenet"),
+    "likelihood_free": ("gan_step", "unrolling", "sample_metrics"),
+    "foundations": ("gaussian_mixture", "bayes_net", "mean_field"),
 }
 
 

@@ -22,6 +22,8 @@ DENSITIES: dict[str, Callable[[], Distribution]] = {
     "checkerboard small": lambda: toy.checkerboard(half_width=1.5),
     "eight_gaussians": toy.eight_gaussians,
     "one gaussian": lambda: toy.eight_gaussians(radius=1.0, scale=0.7, num_components=1),
+    "gaussian_grid wide": lambda: toy.gaussian_grid(scale=0.3),
+    "gaussian_ring wide": lambda: toy.gaussian_ring(5, scale=0.3),
     "pinwheel": toy.pinwheel,
     "pinwheel wild": lambda: toy.pinwheel(num_blades=3, radius=0.5, radial_scale=0.8, twist=-2.0),
     "rings": toy.rings,

@@ -49,7 +49,7 @@ def test_equals_trace_elbo(num_particles):
 
 def test_refuses_draws_without_gradients():
     def guide(x):
-        pyro.sample("weight", dist.Bernoulli(0.5))
+        pyro.sample("weight", dist.Bernoulli(torch.tensor(0.5, requires_grad=True)))
 
     objective = infer.ReparameterizedELBO()
     with pytest.raises(ValueError, match="Expected reparameterized draws at site 'weight'"):

@@ -18,8 +18,8 @@ from pyrodgm.train.config import read_config
 from pyrodgm.train.evaluate import load_data
 from pyrodgm.train.export import export
 from pyrodgm.train.files import write_json, write_text
-from pyrodgm.train.fit import config_text
 from pyrodgm.train.machine import describe_machine
+from pyrodgm.train.run_folder import config_text
 from tests.results.recipe_tables import read
 
 RUNS = {"mnist_vqvae": "binarized MNIST", "cifar_vqvae": "CIFAR, the first 4,000 pictures"}

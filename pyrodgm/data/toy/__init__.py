@@ -8,7 +8,7 @@ torch.Size([5])
 from pyrodgm.data.toy.arc import rings, two_moons
 from pyrodgm.data.toy.banana import banana
 from pyrodgm.data.toy.checkerboard import checkerboard
-from pyrodgm.data.toy.gaussians import eight_gaussians, two_gaussians
+from pyrodgm.data.toy.gaussians import eight_gaussians, gaussian_grid, gaussian_ring, two_gaussians
 from pyrodgm.data.toy.pinwheel import pinwheel
 from pyrodgm.data.toy.spiral import two_spirals
 
@@ -16,6 +16,8 @@ __all__ = [
     "banana",
     "checkerboard",
     "eight_gaussians",
+    "gaussian_grid",
+    "gaussian_ring",
     "pinwheel",
     "rings",
     "two_gaussians",
