@@ -8,7 +8,7 @@ from pyrodgm.data.dataset import Dataset, Splits
 
 
 def rescaled(splits: Splits, *, low: float = -1.0, high: float = 1.0) -> Splits:
-    """Return the same data with levels ``0 .. num_levels - 1`` moved to the interval from ``low`` to ``high``.
+    """Return the same data with levels from 0 to ``num_levels - 1`` moved to the interval from ``low`` to ``high``.
 
     Args:
         splits: Data of integers.
