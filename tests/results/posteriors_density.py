@@ -177,7 +177,7 @@ column.
 
 {cells.table(["set", "rows", "prior", *POSTERIORS], calibration)}
 
-Seconds of a fit on one core, mean over subsets and priors.
+Seconds of a fit by the clock, on one of two cores that had other work besides; mean over subsets and priors.
 
 {cells.table(["posterior", *(f"{name}, {size}" for name, size in places)], seconds)}
 

@@ -200,7 +200,7 @@ Calibration error of central intervals: mean distance between an interval's leve
 
 {cells.table(["set", *MODELS], calibration)}
 
-Seconds of a fit on one core, mean over splits.
+Seconds of a fit by the clock, on one of two cores that had other work besides; mean over splits.
 
 {cells.table(["set", *MODELS], seconds)}
 
