@@ -51,8 +51,9 @@ def test_parameters_and_noise_broadcast(name):
     params, noise = torch.randn(5, head.num_params), head.noise((7, 5), dtype=torch.float64)
     draws = head.from_noise(params, noise)
     assert draws.shape == (7, 5, 2, 2)
-    assert torch.equal(draws[3], head.from_noise(params, noise[3]))
-    assert torch.equal(draws[:, 2], head.from_noise(params[2], noise[:, 2]))
+    # Rounding apart: some processors round a logarithm otherwise at the end of a vector than within.
+    torch.testing.assert_close(draws[3], head.from_noise(params, noise[3]), rtol=1e-13, atol=1e-13)
+    torch.testing.assert_close(draws[:, 2], head.from_noise(params[2], noise[:, 2]), rtol=1e-13, atol=1e-13)
     assert head.from_noise(params, torch.zeros_like(noise)).isfinite().all()
 
 
