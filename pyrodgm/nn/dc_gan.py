@@ -4,18 +4,18 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import nn
 
 from pyrodgm.nn.convolutional import check_image_shape
-from pyrodgm.nn.mlp import check_dim, check_inputs
-from pyrodgm.nn.res_net import batch_of
+from pyrodgm.nn.gan_networks import PictureDiscriminator, PictureGenerator
+from pyrodgm.nn.mlp import check_dim
 
 NORMS = ("batch", "layer", "none")
 START_SCALE = 0.02  # of the normal that weights start from
 SLOPE = 0.2  # of the discriminator's rectifiers below zero
 
 
-class DCGANGenerator(nn.Module):
+class DCGANGenerator(PictureGenerator):
     """Transposed convolutions of 4 x 4 pixels that each double the sides: from a latent to a picture in [-1, 1].
 
     A linear layer makes the smallest map; norm and ReLU follow every layer but the last, which a tanh follows.
@@ -58,23 +58,8 @@ class DCGANGenerator(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Tanh())
         start(self)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Make pictures.
 
-        Args:
-            z: Latents of shape (*batch, latent_dim).
-
-        Returns:
-            Flat pictures of shape (*batch, channels * height * width), in [-1, 1].
-
-        Raises:
-            ValueError: If z has another width.
-        """
-        check_inputs(self.latent_dim, 0, z, None)
-        return self.layers(z.reshape(math.prod(z.shape[:-1]), self.latent_dim)).reshape(*z.shape[:-1], self.output_dim)
-
-
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(PictureDiscriminator):
     """Convolutions of 4 x 4 pixels that each halve the sides, leaky ReLUs, and a linear layer: a picture's score.
 
     With more outputs it is a classifier, and ``features`` are what it classifies by. A norm follows every convolution
@@ -122,25 +107,6 @@ class DCGANDiscriminator(nn.Module):
         self.feature_dim = widths[-1] * math.prod(sizes[-1])
         self.output_layer = nn.Linear(self.feature_dim, output_dim)
         start(self)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Return what the last layer sees, (*batch, feature_dim), of pictures as in ``forward``."""
-        batch = batch_of(x, self.input_shape)
-        return self.layers(x.reshape(math.prod(batch), *self.input_shape)).reshape(*batch, self.feature_dim)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Score pictures.
-
-        Args:
-            x: Pictures of shape (*batch, channels, height, width), or flat (*batch, channels * height * width).
-
-        Returns:
-            Scores of shape (*batch, output_dim).
-
-        Raises:
-            ValueError: If x has another shape.
-        """
-        return self.output_layer(self.features(x))
 
 
 def halvings(shape: tuple[int, int, int]) -> list[tuple[int, int]]:

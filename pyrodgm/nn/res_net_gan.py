@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from pyrodgm.nn.convolutional import check_image_shape
 from pyrodgm.nn.dc_gan import check_norm, halvings, norm_layers
-from pyrodgm.nn.mlp import check_dim, check_inputs
-from pyrodgm.nn.res_net import batch_of
+from pyrodgm.nn.gan_networks import PictureDiscriminator, PictureGenerator
+from pyrodgm.nn.mlp import check_dim
 
 
-class ResNetGenerator(nn.Module):
+class ResNetGenerator(PictureGenerator):
     """A linear layer, residual blocks that each double the sides, and a convolution: a picture in [-1, 1].
 
     Args:
@@ -55,23 +55,8 @@ class ResNetGenerator(nn.Module):
         )
         start(self)
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Make pictures.
 
-        Args:
-            z: Latents of shape (*batch, latent_dim).
-
-        Returns:
-            Flat pictures of shape (*batch, channels * height * width), in [-1, 1].
-
-        Raises:
-            ValueError: If z has another width.
-        """
-        check_inputs(self.latent_dim, 0, z, None)
-        return self.layers(z.reshape(math.prod(z.shape[:-1]), self.latent_dim)).reshape(*z.shape[:-1], self.output_dim)
-
-
-class ResNetDiscriminator(nn.Module):
+class ResNetDiscriminator(PictureDiscriminator):
     """Two residual blocks that halve the sides, residual blocks that keep them, a sum over pixels, a linear layer.
 
     With more outputs it is a classifier, and ``features`` are what it classifies by. There is no norm inside: a critic
@@ -113,30 +98,18 @@ class ResNetDiscriminator(nn.Module):
             Halving(num_channels),
             *(PlainBlock(num_channels) for _ in range(check_dim("num_blocks", num_blocks, 0))),
             nn.ReLU(inplace=True),
+            SumOfPixels(),
         )
         self.output_layer = nn.Linear(num_channels, output_dim)
         start(self)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Return what the last layer sees, (*batch, feature_dim), of pictures as in ``forward``."""
-        batch = batch_of(x, self.input_shape)
-        return (
-            self.layers(x.reshape(math.prod(batch), *self.input_shape)).sum((-2, -1)).reshape(*batch, self.feature_dim)
-        )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Score pictures.
+class SumOfPixels(nn.Module):
+    """Adds up the pixels of each map."""
 
-        Args:
-            x: Pictures of shape (*batch, channels, height, width), or flat (*batch, channels * height * width).
-
-        Returns:
-            Scores of shape (*batch, output_dim).
-
-        Raises:
-            ValueError: If x has another shape.
-        """
-        return self.output_layer(self.features(x))
+    def forward(self, h: Tensor) -> Tensor:
+        """Sum ``h``, ``(num, channels, height, width)``, to ``(num, channels)``."""
+        return h.sum((-2, -1))
 
 
 class Doubling(nn.Module):
