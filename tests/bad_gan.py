@@ -166,6 +166,7 @@ CASES = {
     ),
     "clip to nothing": (lambda: lf.WeightClip(0.0), r"Expected limit > 0; got 0\.0\."),
     "negative noise": (lambda: lf.InstanceNoise(-0.1), r"Expected scale of at least 0; got -0\.1\."),
+    "spectral norms of no size": (lambda: lf.SpectralNorm(0.0), r"Expected bound above 0; got 0\.0\."),
     "spectral norm of nothing": (
         lambda: lf.SpectralNorm().prepare(torch.nn.Tanh()),
         r"Expected a discriminator with linear or convolutional layers; Tanh has none\.",
