@@ -19,7 +19,7 @@ PROGRAM = "tests.results.gan_pictures"
 SETS = {"mnist": "mnist_classifier", "cifar": "cifar_features"}  # set: recipe of its features
 KINDS = ("dcgan", "sngan", "wgan_gp")
 NUM_SAMPLES = 10_000
-MINUTES = 4.0  # of each training, for all alike; the recipes themselves have more
+MINUTES = 3.0  # of each training, for all alike; the recipes themselves have more
 FIGURES = {
     "Frechet distance": "frechet_distance",
     "KID": "kid",
@@ -118,7 +118,7 @@ Written by `python -m {PROGRAM}`; do not edit by hand.
 Distances between features of samples and of test data. The features are **ours**, of small networks trained here: the
 figures compare these rows with each other, and **not** with published ones in features of the Inception network. Lower
 distances are better, and higher shares. Mean over seeds ± its standard error. **One budget**, {MINUTES:.0f} minutes of
-one core for each training: a quarter of what most of the recipes ask for, and far below that of papers.
+one core for each training: a fifth of what most of the recipes ask for, and far below that of papers.
 
 CIFAR-4000 has no labels: its features are of a network that tells by how many quarters a picture is turned (Gidaris,
 Singh, Komodakis, 2018, https://arxiv.org/abs/1803.07728). It has 400 test pictures.
