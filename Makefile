@@ -3,7 +3,7 @@ PYTHON ?= python3
 WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
-TABLES ?= uci_tabular uci_regression posteriors_regression posteriors_density toy_flows image_flows debd autoregressive latent codes long_examples anomalies
+TABLES ?= uci_tabular uci_regression posteriors_regression posteriors_density toy_flows image_flows debd autoregressive latent codes long_examples anomalies gan_modes stacked_mnist gan_pictures
 RECIPES ?= $(basename $(notdir $(wildcard recipes/*.yaml)))
 
 .DEFAULT_GOAL := help
