@@ -99,6 +99,14 @@ CASES = {
     ),
     "GAN, NaN in data": (lambda: train(x=with_nan()), r"Expected finite data; got NaN or inf in 1 row\(s\), .* row 3"),
     "GAN, empty data": (lambda: train(x=torch.zeros(0, 4)), r"Expected at least one row of data; got an empty tensor"),
+    "GAN, data that are no tensor": (
+        lambda: train(x=torch.zeros(8, 4).numpy()),
+        r"Expected data as a tensor; got ndarray\. Pass torch\.as_tensor",
+    ),
+    "GAN, regularizer outside a list": (
+        lambda: train(regularizers=lf.R1(1.0)),
+        r"Expected a list of regularizers; got R1 alone\. Write \[\.\.\.\]\.",
+    ),
     "GAN, distribution over another event": (
         lambda: train(x=distributions.StandardNormal(3)),
         r"Expected a distribution over \(4,\); got batch_shape \(\) and event_shape \(3,\)\.",

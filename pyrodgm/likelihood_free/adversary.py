@@ -73,6 +73,8 @@ class Adversary:
                 raise ValueError(f"Expected {name} > 0; got {lr}. Give Adam's step size, such as 2e-4.")
         if not isinstance(game, Game | SampleObjective):
             raise ValueError(f"Expected a game, such as NonSaturating(); got {game!r}. Make an object of the class.")
+        if isinstance(regularizers, Regularizer):
+            raise ValueError(f"Expected a list of regularizers; got {type(regularizers).__name__} alone. Write [...].")
         self.gan, self.game, self.regularizers = gan, game, tuple(regularizers)
         self.penalties = [part for part in self.regularizers if isinstance(part, Penalty)]
         self.backward: Callable[[Tensor], None] = Tensor.backward

@@ -9,8 +9,10 @@ def check_rows(x: Tensor, event_shape: torch.Size, what: str = "x") -> None:
     """Refuse data of the wrong shape, without rows, or with values that are no numbers.
 
     Raises:
-        ValueError: Naming the shape, or the first bad row.
+        ValueError: Naming the type, the shape, or the first bad row.
     """
+    if not isinstance(x, Tensor):
+        raise ValueError(f"Expected {what} as a tensor; got {type(x).__name__}. Pass torch.as_tensor(...) of the rows.")
     if x.dim() != 1 + len(event_shape) or x.shape[1:] != event_shape:
         shape = ", ".join(map(str, ("num_rows", *event_shape)))
         raise ValueError(f"Expected {what} of shape ({shape}); got {tuple(x.shape)}. Give one datum a row.")
