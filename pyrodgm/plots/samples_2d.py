@@ -1,5 +1,6 @@
 """Points in the plane beside those they should be like."""
 
+import math
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIDE = 3.0  # inches of a panel's width
+COLUMNS = 5
 MARK = "#c8553d"
 
 
@@ -27,7 +29,8 @@ def samples_2d(
     """Draw samples in the plane, several sets side by side, with the modes of the target marked in each.
 
     Args:
-        samples: Points ``(num, 2)``, or a mapping from titles to them: ``{"data": x, "model": gan.sample(1000)}``.
+        samples: Points ``(num, 2)``, or a mapping from titles to them: ``{"data": x, "model": gan.sample(1000)}``,
+            five in a row.
         limits: ``(x_min, x_max, y_min, y_max)``; how many points are beyond is written below a panel.
         path: Where to write the picture; None writes nothing.
         centres: Modes ``(num_modes, 2)``, marked by crosses.
@@ -58,11 +61,15 @@ def samples_2d(
             )
     if not panels:
         raise ValueError("Expected samples to draw; got an empty mapping. Give one set at least.")
+    columns, rows = min(COLUMNS, len(panels)), math.ceil(len(panels) / COLUMNS)
     height = SIDE * (y_max - y_min) / (x_max - x_min)
-    figure = new_figure(SIDE * len(panels), height + 0.5)
+    figure = new_figure(SIDE * columns, rows * (height + 0.5))
     from matplotlib.patches import Circle
 
-    for axes, (title, points) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    grid = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes in grid[len(panels) :]:
+        axes.remove()
+    for axes, (title, points) in zip(grid, panels.items(), strict=False):
         if centres is not None:
             places = centres.detach().cpu().numpy()
             axes.scatter(*places.T, marker="+", s=25, linewidths=0.7, color=MARK, zorder=1)

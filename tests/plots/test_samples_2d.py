@@ -35,3 +35,12 @@ def test_one_set_without_circles(centres: torch.Tensor | None) -> None:
     figure = plots.samples_2d(torch.randn(5, 2, requires_grad=True), LIMITS, centres=centres)
     assert len(figure.axes) == 1
     assert not figure.axes[0].patches
+
+
+def test_many_sets_fill_rows_of_five() -> None:
+    figure = plots.samples_2d({str(number): torch.randn(5, 2) for number in range(7)}, LIMITS)
+    places = [axes.get_subplotspec() for axes in figure.axes]
+    assert [(place.rowspan.start, place.colspan.start) for place in places] == [
+        *((0, column) for column in range(5)),
+        *((1, column) for column in range(2)),
+    ]
