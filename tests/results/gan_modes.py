@@ -146,7 +146,10 @@ def draws_of(cell: cells.Cell, options: Any) -> Path:
 def settings(cell: cells.Cell) -> str:
     """Return what a result depends on besides the cell and the seed."""
     if cell[0] == PAPER:
-        return f"{PAPER_ROWS[cell[2]].game.__class__.__name__} {PAPER_STEPS} {PAPER_BATCH} {PAPER_RATES}"
+        game = PAPER_ROWS[cell[2]].game
+        looks = f"{type(game).__name__} {vars(game).get('steps', 0)}"
+        networks = f"ReLU {HIDDEN} {HIDDEN[:1]} quartered, gain 0.8, {PAPER_LATENT_DIM} latents"
+        return f"{looks} {networks} {PAPER_STEPS} {PAPER_BATCH} {PAPER_RATES}"
     row = ROWS[cell[2]]
     game = {
         key: value if isinstance(value, int | float) else type(value).__name__ for key, value in vars(row.game).items()
@@ -164,6 +167,7 @@ def draw(toy: str, done: dict[cells.Cell, dict[str, Any]], options: Any) -> str:
     """Draw the first seed's draws of every row, and return the line that shows them on the page."""
     density = TOYS["ring" if toy == PAPER else toy]()
     half = density.centres.abs().max().item() + 1
+    torch.manual_seed(0)  # the page is drawn alike each time
     panels = {"data": density.sample((1000,))}
     for cell in done:
         path = draws_of(cell, options)
@@ -215,7 +219,7 @@ latents), batches of {BATCH} fresh points or packs, Adam with {shown(RATES)} and
 over the budget, and samples of the generator's average with decay 0.999. Unrolled and packed ones play the
 non-saturating game; WGAN-GP takes five steps of the critic with a penalty of weight 0.1. SN-hinge bounds each of its
 three layers by 3: by 1, as published, the discriminator's slope is too small to tell modes of these widths from their
-surroundings. A run that is cut by time is not repeatable to the bit.
+surroundings. Other trainings ran beside, one a core; a run that is cut by time is not repeatable to the bit.
 
 The last table has the setting of appendix A of Metz, Poole, Pfau, Sohl-Dickstein (2017),
 https://arxiv.org/abs/1611.02163, as far as we know it, for its text was not at hand to compare: {PAPER_LATENT_DIM}

@@ -130,7 +130,8 @@ Written by `python -m {PROGRAM}`; do not edit by hand.
 Distances between features of samples and of test data. The features are **ours**, of small networks trained here: the
 figures compare these rows with each other, and **not** with published ones in features of the Inception network. Lower
 distances are better, and higher shares. Mean over seeds ± its standard error. **One budget**, {MINUTES:.1f} minutes of
-one core for each training: a sixth of what most of the recipes ask for, and far below that of papers.
+one core for each training, by the clock and with another on the other core: a sixth to an eighth of what the recipes
+ask for, and far below that of papers.
 
 CIFAR-4000 has no labels: its features are of a network that tells by how many quarters a picture is turned (Gidaris,
 Singh, Komodakis, 2018, https://arxiv.org/abs/1803.07728). It has 400 test pictures. Such features see layout and

@@ -125,8 +125,8 @@ some modes are missing by chance).
 with as many steps as the others they were not tried. The same networks: DCGAN of {NUM_CHANNELS} and {2 * NUM_CHANNELS}
 channels, {LATENT_DIM} latents, batch norm in the generator and none in the discriminator; batches of {BATCH}, packs
 among them, Adam with {", ".join(f"{key} {value}" for key, value in RATES.items())}, the
-non-saturating game. A run that is cut by time is not repeatable to the bit. Published counts are of other networks and
-budgets, and cannot be compared.
+non-saturating game. Other trainings ran beside, one a core; a run that is cut by time is not repeatable to the bit.
+Published counts are of other networks and budgets, and cannot be compared.
 
 ## Run
 
